@@ -15,17 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# %% ../nbs/00_data.ipynb #56b71808
+# %% ../nbs/00_data.ipynb #a679531d
 ASSETS = files('mnist_nbdev')/'assets'  # the bundled data and weights
 
 
 def read_bundled(
     split: str,  # 'train' (MNIST's 60,000) or 'valid' (its 10,000)
     digit: int,  # 0 to 9
-    folder: Path = ASSETS,  # holds mnist-0.npz to mnist-9.npz
+    folder: Path | None = None,  # holds mnist-0.npz to mnist-9.npz; None is `ASSETS`
 ) -> tuple[np.ndarray, np.ndarray]:  # images (n, 28, 28) uint8, ink is 255; (n,) int32, where each stood in MNIST
     "Read the images of one digit; raises `ValueError` for a missing or damaged file."
-    path = folder/f'mnist-{digit}.npz'
+    path = (folder or ASSETS)/f'mnist-{digit}.npz'
     try:
         with np.load(path, allow_pickle=False) as arrays: return arrays[split], arrays[f'{split}_index']
     except Exception as error:  # a damaged zip can fail in a dozen ways, and all mean the same

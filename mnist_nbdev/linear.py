@@ -14,19 +14,26 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# %% ../nbs/02_linear.ipynb #cc5830a2
+# %% ../nbs/02_linear.ipynb #e43a1da1
 class Linear(NamedTuple):
     "The linear model: a weight for each pixel, and a bias. Call it on images to get logits."
     w: Tensor  # (784, 1)
     b: Tensor  # (1,)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        "Compute the logits, (n, 1), of images (n, 784) of the dtype of the weights."
+    def __call__(
+        self,
+        x: Tensor,  # (n, 784) images, of the dtype of the weights
+    ) -> Tensor:  # (n, 1) logits
+        "Compute the logits; raises `ValueError` for images of another dtype."
         if x.dtype != self.w.dtype: raise ValueError(f'The images are {x.dtype} and the weights {self.w.dtype}: convert one, as in x.to({self.w.dtype}).')
         return x @ self.w + self.b
 
-    def backward(self, x: Tensor, dlogits: Tensor) -> 'Linear':
-        "Turn the loss's gradient in the logits, (n, 1), into its gradient in `w` and `b`."
+    def backward(
+        self,
+        x: Tensor,  # (n, 784) the images of the batch
+        dlogits: Tensor,  # (n, 1) the gradient of the loss in their logits
+    ) -> 'Linear':  # the gradient of the loss in `w` (784, 1) and `b` (1,)
+        "Carry the gradient from the logits to the parameters."
         return Linear(x.T @ dlogits, dlogits.sum(0))
 
 # %% ../nbs/02_linear.ipynb #2b7611d1
@@ -96,7 +103,7 @@ def bce_grad(
 # %% ../nbs/02_linear.ipynb #a9bbf311
 GRADS: dict[Callable, Callable] = {mnist_loss: mnist_grad, bce_loss: bce_grad}  # loss → its derivative in the logits
 
-# %% ../nbs/02_linear.ipynb #8ad9a962
+# %% ../nbs/02_linear.ipynb #be17c15e
 def finite_differences(
     f: Callable,  # a function of one tensor with a scalar value
     t: Tensor,  # where to differentiate, float64
