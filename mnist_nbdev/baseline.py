@@ -5,11 +5,11 @@
 # %% auto #0
 __all__ = ['mean_digits', 'l1', 'l2', 'nearest_mean']
 
-# %% ../nbs/01_baseline.ipynb #8bdb9cb8
+# %% ../nbs/01_baseline.ipynb #4e6f2141
 from torch import Tensor
 import torch
 
-# %% ../nbs/01_baseline.ipynb #99b01cf9
+# %% ../nbs/01_baseline.ipynb #8d6befe4
 def mean_digits(
     x: Tensor,  # (n, 784) float32 images
     y: Tensor,  # (n, 1) labels, 1 is a three and 0 a seven
@@ -18,7 +18,7 @@ def mean_digits(
     threes = y[:, 0] == 1
     return x[threes].mean(0), x[~threes].mean(0)
 
-# %% ../nbs/01_baseline.ipynb #2b7d7003
+# %% ../nbs/01_baseline.ipynb #d0287faa
 def l1(
     x: Tensor,  # (n, 784) images
     mean: Tensor,  # (784,) a mean digit
@@ -26,7 +26,7 @@ def l1(
     "Average the absolute difference of the pixels."
     return (x - mean).abs().mean(1, keepdim=True)
 
-# %% ../nbs/01_baseline.ipynb #44696d29
+# %% ../nbs/01_baseline.ipynb #1e589ec4
 def l2(
     x: Tensor,  # (n, 784) images
     mean: Tensor,  # (784,) a mean digit
@@ -34,7 +34,7 @@ def l2(
     "Take the root of the mean squared difference of the pixels."
     return (x - mean).square().mean(1, keepdim=True).sqrt()
 
-# %% ../nbs/01_baseline.ipynb #2912ec85
+# %% ../nbs/01_baseline.ipynb #903dcf5b
 def nearest_mean(
     x: Tensor,  # (n, 784) images
     mean3: Tensor,  # (784,) the mean three

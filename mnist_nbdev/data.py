@@ -6,7 +6,7 @@
 __all__ = ['ASSETS', 'read_bundled', 'to_floats', 'Digits', 'read_bundled_by_name', 'read_folder', 'download_sample',
            'load_sample', 'show_images', 'load_mnist']
 
-# %% ../nbs/00_data.ipynb #f5045532
+# %% ../nbs/00_data.ipynb #3ecf5e20
 from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# %% ../nbs/00_data.ipynb #a679531d
+# %% ../nbs/00_data.ipynb #07aab467
 ASSETS = files('mnist_nbdev')/'assets'  # the bundled data and weights
 
 
@@ -31,14 +31,14 @@ def read_bundled(
     except Exception as error:  # a damaged zip can fail in a dozen ways, and all mean the same
         raise ValueError(f'{path} cannot be read ({error}). Reinstall mnist_nbdev: the file is missing or damaged.') from error
 
-# %% ../nbs/00_data.ipynb #13ef2d0e
+# %% ../nbs/00_data.ipynb #34c77798
 def to_floats(
     images: np.ndarray,  # (n, 28, 28) uint8, 0 to 255
 ) -> Tensor:  # (n, 784) float32 in [0, 1]
     "Flatten images of bytes to rows of numbers between 0 and 1."
     return torch.from_numpy(images).reshape(len(images), -1).float().div_(255)
 
-# %% ../nbs/00_data.ipynb #f5d54bb5
+# %% ../nbs/00_data.ipynb #d7ac3177
 class Digits(NamedTuple):
     "Images and labels to learn from (`train`) and to be judged on (`valid`)."
     train_x: Tensor  # (n, 784) float32 in [0, 1], ink is 1
@@ -46,7 +46,7 @@ class Digits(NamedTuple):
     valid_x: Tensor  # (m, 784), as `train_x`
     valid_y: Tensor  # as `train_y`
 
-# %% ../nbs/00_data.ipynb #fe2957e6
+# %% ../nbs/00_data.ipynb #980dc6c2
 def read_bundled_by_name(
     split: str,  # 'train' or 'valid'
     digit: int,  # 0 to 9
@@ -55,7 +55,7 @@ def read_bundled_by_name(
     images, index = read_bundled(split, digit)
     return images[np.argsort(index.astype(str))]
 
-# %% ../nbs/00_data.ipynb #90dfa874
+# %% ../nbs/00_data.ipynb #e0242f90
 def read_folder(
     path: Path,  # a folder in the layout of fastai's MNIST_SAMPLE: train/3/*.png, train/7/*.png, valid/3/…
     split: str,  # 'train' or 'valid'
@@ -74,14 +74,14 @@ def read_folder(
         return pixels
     return np.stack([read(name) for name in names])
 
-# %% ../nbs/00_data.ipynb #1fc7be75
+# %% ../nbs/00_data.ipynb #36125a9f
 def download_sample() -> Path:  # the folder that fastai unpacked it to
     "Get fastai's MNIST_SAMPLE with `untar_data`; raises `ImportError` where fastai is not installed."
     try: from fastai.data.external import URLs, untar_data
     except ImportError as error: raise ImportError("Downloading needs fastai: pip install 'mnist_nbdev[fastai]'") from error
     return untar_data(URLs.MNIST_SAMPLE)
 
-# %% ../nbs/00_data.ipynb #751da54e
+# %% ../nbs/00_data.ipynb #0c6e4706
 def load_sample(
     path: str | Path | None = None,  # a folder in the layout of MNIST_SAMPLE; None reads the bundled data
     download: bool = False,  # get that folder through fastai first
@@ -95,7 +95,7 @@ def load_sample(
         return to_floats(np.concatenate(classes)), y
     return Digits(*load('train'), *load('valid'))
 
-# %% ../nbs/00_data.ipynb #d3b08b44
+# %% ../nbs/00_data.ipynb #d65e4777
 def show_images(
     x: Tensor,  # (n, 784) or (n, 28, 28), any range
     titles: list[str] | None = None,  # one for each image
@@ -113,7 +113,7 @@ def show_images(
         if titles is not None: ax.set_title(titles[i], fontsize=8)
     return fig
 
-# %% ../nbs/00_data.ipynb #f8e21c78
+# %% ../nbs/00_data.ipynb #87c60028
 def load_mnist() -> Digits:  # x (60000, 784) and (10000, 784) float32 in [0, 1]; y (60000,) and (10000,) int64
     "Load all ten digits of MNIST, in MNIST's own order."
     def load(split, n):

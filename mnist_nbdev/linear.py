@@ -6,7 +6,7 @@
 __all__ = ['GRADS', 'Linear', 'init_linear', 'check_labels', 'mnist_loss', 'bce_loss', 'mnist_grad', 'relative_error', 'bce_grad',
            'finite_differences']
 
-# %% ../nbs/02_linear.ipynb #1259a13d
+# %% ../nbs/02_linear.ipynb #edf4f4d1
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# %% ../nbs/02_linear.ipynb #e43a1da1
+# %% ../nbs/02_linear.ipynb #2f06ec65
 class Linear(NamedTuple):
     "The linear model: a weight for each pixel, and a bias. Call it on images to get logits."
     w: Tensor  # (784, 1)
@@ -36,7 +36,7 @@ class Linear(NamedTuple):
         "Carry the gradient from the logits to the parameters."
         return Linear(x.T @ dlogits, dlogits.sum(0))
 
-# %% ../nbs/02_linear.ipynb #2b7611d1
+# %% ../nbs/02_linear.ipynb #9e0d3f55
 def init_linear(
     seed: int = 0,  # of the random numbers
     n: int = 784,  # weights
@@ -45,7 +45,7 @@ def init_linear(
     generator = torch.Generator().manual_seed(seed)
     return Linear(torch.randn(n, 1, generator=generator), torch.randn(1, generator=generator))
 
-# %% ../nbs/02_linear.ipynb #797f27f8
+# %% ../nbs/02_linear.ipynb #658c177a
 def check_labels(
     logits: Tensor,  # (n, 1) floating point
     y: Tensor,  # to be checked against them
@@ -55,7 +55,7 @@ def check_labels(
     if y.dtype != logits.dtype: raise ValueError(f'The labels are {y.dtype} and the logits {logits.dtype}: convert them with y.to({logits.dtype}).')
     if len(y) == 0: raise ValueError('The batch is empty, and a mean over no images is not defined.')
 
-# %% ../nbs/02_linear.ipynb #edf8547a
+# %% ../nbs/02_linear.ipynb #629cee0e
 def mnist_loss(
     logits: Tensor,  # (n, 1)
     y: Tensor,  # (n, 1) of the same dtype, 1 is a three and 0 a seven
@@ -64,7 +64,7 @@ def mnist_loss(
     check_labels(logits, y)
     return (y - torch.sigmoid(logits)).abs().mean()
 
-# %% ../nbs/02_linear.ipynb #cfbe1831
+# %% ../nbs/02_linear.ipynb #c89f0206
 def bce_loss(
     logits: Tensor,  # (n, 1)
     y: Tensor,  # (n, 1) of the same dtype, 1 is a three and 0 a seven
@@ -73,7 +73,7 @@ def bce_loss(
     check_labels(logits, y)
     return -(y*F.logsigmoid(logits) + (1 - y)*F.logsigmoid(-logits)).mean()
 
-# %% ../nbs/02_linear.ipynb #4d37e608
+# %% ../nbs/02_linear.ipynb #90b84696
 def mnist_grad(
     logits: Tensor,  # (n, 1)
     y: Tensor,  # (n, 1) of the same dtype, 1 is a three and 0 a seven
@@ -83,7 +83,7 @@ def mnist_grad(
     p = torch.sigmoid(logits)
     return torch.copysign(p - p*p, p - y)/len(y)  # p(1 - p), with the sign of the error
 
-# %% ../nbs/02_linear.ipynb #af858959
+# %% ../nbs/02_linear.ipynb #12dc2b5d
 def relative_error(
     a: Tensor,  # a gradient
     b: Tensor,  # another, of the same shape
@@ -91,7 +91,7 @@ def relative_error(
     "Measure the length of the difference relative to the longer of the two."
     return float((a - b).norm() / torch.maximum(a.norm(), b.norm()).clamp(min=torch.finfo(a.dtype).tiny))
 
-# %% ../nbs/02_linear.ipynb #78c9fc26
+# %% ../nbs/02_linear.ipynb #1a3ff8f7
 def bce_grad(
     logits: Tensor,  # (n, 1)
     y: Tensor,  # (n, 1) of the same dtype, 1 is a three and 0 a seven
@@ -100,10 +100,10 @@ def bce_grad(
     check_labels(logits, y)
     return (torch.sigmoid(logits) - y) / len(y)
 
-# %% ../nbs/02_linear.ipynb #a9bbf311
+# %% ../nbs/02_linear.ipynb #07ea437d
 GRADS: dict[Callable, Callable] = {mnist_loss: mnist_grad, bce_loss: bce_grad}  # loss → its derivative in the logits
 
-# %% ../nbs/02_linear.ipynb #be17c15e
+# %% ../nbs/02_linear.ipynb #2f394696
 def finite_differences(
     f: Callable,  # a function of one tensor with a scalar value
     t: Tensor,  # where to differentiate, float64

@@ -7,7 +7,7 @@ __all__ = ['FORMATS', 'MAX_BYTES', 'MAX_PIXELS', 'MODELS', 'read_image', 'array_
            'fit_box', 'centre_by_mass', 'is_normalised', 'to_mnist', 'read_weights', 'load_model', 'Prediction',
            'predict']
 
-# %% ../nbs/04_predict.ipynb #454ef5be
+# %% ../nbs/04_predict.ipynb #c411b360
 import io
 from dataclasses import dataclass
 from functools import cache
@@ -21,12 +21,12 @@ from torch import Tensor
 from .data import ASSETS
 from .linear import Linear
 
-# %% ../nbs/04_predict.ipynb #c9710570
+# %% ../nbs/04_predict.ipynb #9d221f9d
 FORMATS = ('PNG', 'JPEG', 'MPO', 'GIF', 'WEBP', 'BMP', 'TIFF')  # what we read; an MPO is a phone's JPEG
 MAX_BYTES = 20_000_000  # of a file
 MAX_PIXELS = 50_000_000  # of an image, a good phone's photograph
 
-# %% ../nbs/04_predict.ipynb #2b5c9f4f
+# %% ../nbs/04_predict.ipynb #5de5f2fa
 def read_image(
     source: str | Path | bytes,  # a file's path, or its bytes
 ) -> Image.Image:  # decoded
@@ -46,7 +46,7 @@ def read_image(
         raise ValueError(f'This cannot be read as an image ({error or type(error).__name__}). Send a PNG, JPEG, GIF, WebP, BMP or TIFF file.') from error
     raise ValueError(f'The image is {image.width:,}x{image.height:,} pixels; send one of at most {MAX_PIXELS:,} in all.')
 
-# %% ../nbs/04_predict.ipynb #35e27d67
+# %% ../nbs/04_predict.ipynb #77d1deaa
 def array_to_image(
     array: np.ndarray | Tensor,  # (h, w), (h, w, 3 or 4) or (784,); uint8, or floats in [0, 1]
 ) -> Image.Image:  # grey (32-bit float for floats, so that nothing is rounded) or colour
@@ -62,7 +62,7 @@ def array_to_image(
         raise ValueError(f'An array of {a.dtype} must be uint8, or floats between 0 and 1 without NaN.')
     return Image.fromarray(a.astype(np.float32)*255) if a.ndim == 2 else Image.fromarray((a*255).round().astype(np.uint8))
 
-# %% ../nbs/04_predict.ipynb #e4d753ba
+# %% ../nbs/04_predict.ipynb #0bbba33c
 def to_grey(
     image: Image.Image,  # of any mode
 ) -> Tensor:  # (h, w) float32 in [0, 1], 1 is white
@@ -75,7 +75,7 @@ def to_grey(
         return torch.from_numpy(grey*alpha + paper*(1 - alpha))
     return torch.from_numpy(np.asarray(image.convert('L'), np.float32)/255)
 
-# %% ../nbs/04_predict.ipynb #59933ead
+# %% ../nbs/04_predict.ipynb #b294e350
 def find_ink(
     grey: Tensor,  # (h, w) in [0, 1]
 ) -> Tensor:  # (h, w) float32 in [0, 1], 0 is paper
@@ -86,7 +86,7 @@ def find_ink(
     if ink.max() < .1: raise ValueError('There is no ink in this image: it is all of one shade. Draw or photograph a digit.')
     return ink
 
-# %% ../nbs/04_predict.ipynb #6d29c209
+# %% ../nbs/04_predict.ipynb #1062c40e
 def crop_to_ink(
     ink: Tensor,  # (h, w), 0 is paper
     threshold: float = .2,  # of the strongest ink; less is taken for dirt
@@ -95,7 +95,7 @@ def crop_to_ink(
     rows, cols = (torch.where((ink > threshold*ink.max()).any(dim))[0] for dim in (1, 0))
     return ink[rows[0]:rows[-1] + 1, cols[0]:cols[-1] + 1]
 
-# %% ../nbs/04_predict.ipynb #b8e5cb7e
+# %% ../nbs/04_predict.ipynb #e212f711
 def fit_box(
     ink: Tensor,  # (h, w)
     size: int = 20,  # of the longer side, in pixels
@@ -107,7 +107,7 @@ def fit_box(
     fitted = np.asarray(Image.fromarray(ink.numpy()).resize(shape, Image.Resampling.BICUBIC)).clip(0)
     return torch.from_numpy(fitted/fitted.max())
 
-# %% ../nbs/04_predict.ipynb #39c29978
+# %% ../nbs/04_predict.ipynb #e91f71c6
 def centre_by_mass(
     ink: Tensor,  # (h, w), at most 20 by 20
     size: int = 28,  # of the canvas
@@ -119,7 +119,7 @@ def centre_by_mass(
     canvas[row:row + h, col:col + w] = ink
     return canvas
 
-# %% ../nbs/04_predict.ipynb #24535d1b
+# %% ../nbs/04_predict.ipynb #0ed84642
 def is_normalised(
     ink: Tensor,  # (h, w), 0 is paper
 ) -> bool:  # whether it is 28x28, its ink of full strength, 19 or 20 pixels long, and centred by mass to within 0.6 pixels
@@ -130,7 +130,7 @@ def is_normalised(
     length = max(int(torch.where(a > 0)[0].diff().sum()) + 1 for a in along)
     return length in (19, 20) and max(abs(c - 14) for c in centre) < .6
 
-# %% ../nbs/04_predict.ipynb #95cc0eb4
+# %% ../nbs/04_predict.ipynb #afddd43a
 def to_mnist(
     image: str | Path | bytes | Image.Image | np.ndarray | Tensor,  # see `read_image` and `array_to_image`
 ) -> Tensor:  # (28, 28) float32 in [0, 1], ink is 1
@@ -141,7 +141,7 @@ def to_mnist(
     ink = find_ink(to_grey(image))
     return ink if is_normalised(ink) else centre_by_mass(fit_box(crop_to_ink(ink)))
 
-# %% ../nbs/04_predict.ipynb #b4daeef0
+# %% ../nbs/04_predict.ipynb #07d27c83
 def read_weights(
     path: str | Path,  # a .safetensors file with w (784, 1) and b (1,), float32
 ) -> Linear:  # the model
@@ -157,7 +157,7 @@ def read_weights(
     if not all(t.isfinite().all() for t in tensors.values()): raise ValueError(f'{path} holds weights that are not finite.')
     return Linear(**tensors)
 
-# %% ../nbs/04_predict.ipynb #7dd1d625
+# %% ../nbs/04_predict.ipynb #56d8cb20
 MODELS = ('linear', 'recipe')  # the shipped models, the better one first
 
 
@@ -169,7 +169,7 @@ def load_model(
     if name not in MODELS: raise ValueError(f'There is no model {name!r}: choose one of {", ".join(MODELS)}.')
     return read_weights(ASSETS/f'{name}.safetensors')
 
-# %% ../nbs/04_predict.ipynb #ee468e16
+# %% ../nbs/04_predict.ipynb #e830820e
 @dataclass(frozen=True)
 class Prediction:
     "What a model makes of an image."
@@ -177,7 +177,7 @@ class Prediction:
     probability: float  # of that digit, 0.5 to 1
     pixels: Tensor  # (28, 28) float32 in [0, 1], what the model saw
 
-# %% ../nbs/04_predict.ipynb #34915c33
+# %% ../nbs/04_predict.ipynb #f41f649c
 def predict(
     image: str | Path | bytes | Image.Image | np.ndarray | Tensor,  # see `to_mnist`
     model: str = 'linear',  # one of `MODELS`

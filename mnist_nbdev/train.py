@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['batches', 'gradients', 'sgd_step', 'train_epoch', 'validate', 'History', 'fit']
 
-# %% ../nbs/03_train.ipynb #61d0fc0d
+# %% ../nbs/03_train.ipynb #2077e970
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .data import Digits
 from .linear import GRADS, check_labels, init_linear, mnist_loss
 
-# %% ../nbs/03_train.ipynb #371f898d
+# %% ../nbs/03_train.ipynb #6508c1bf
 def batches(
     x: Tensor,  # (n, 784) images
     y: Tensor,  # n labels
@@ -29,7 +29,7 @@ def batches(
         x, y = x[order], y[order]
     return zip(x.split(bs), y.split(bs))
 
-# %% ../nbs/03_train.ipynb #13cc7dfb
+# %% ../nbs/03_train.ipynb #3cc52f46
 def gradients(
     model,  # a hand-made model such as `Linear`, or an `nn.Module`
     xb: Tensor,  # (n, 784) images
@@ -40,7 +40,7 @@ def gradients(
     if isinstance(model, nn.Module): return torch.autograd.grad(loss(model(xb), yb), tuple(model.parameters()))
     return model.backward(xb, GRADS[loss](model(xb), yb))
 
-# %% ../nbs/03_train.ipynb #58825028
+# %% ../nbs/03_train.ipynb #e1ff0c91
 def sgd_step(
     params: Iterable[Tensor],  # changed in place; they must not require grad
     grads: Iterable[Tensor],  # in the same order
@@ -49,7 +49,7 @@ def sgd_step(
     "Move each parameter against its gradient."
     for param, grad in zip(params, grads): param.sub_(grad, alpha=lr)
 
-# %% ../nbs/03_train.ipynb #c45d3498
+# %% ../nbs/03_train.ipynb #6f4ce8fd
 def train_epoch(
     model,  # a hand-made model or an `nn.Module`; its parameters change in place
     batches: Iterable[tuple[Tensor, Tensor]],  # (xb, yb), as `batches` makes them
@@ -58,11 +58,11 @@ def train_epoch(
 ):  # nothing
     "Take a step for every batch."
     needs_autograd = isinstance(model, nn.Module)
-    params = [param.detach() for param in model.parameters()] if needs_autograd else model
+    params = [param.detach() for param in model.train().parameters()] if needs_autograd else model
     with torch.inference_mode(not needs_autograd):
         for xb, yb in batches: sgd_step(params, gradients(model, xb, yb, loss), lr)
 
-# %% ../nbs/03_train.ipynb #20ef6114
+# %% ../nbs/03_train.ipynb #c629f106
 @torch.no_grad()
 def validate(
     model,  # gives logits (n, 1); above zero means a three
@@ -72,12 +72,13 @@ def validate(
     loss: Callable = mnist_loss,  # of logits and labels
 ) -> tuple[float, float, int]:  # loss, mean of the batches' accuracies, number of errors
     "Judge a model on images that it was not trained on."
+    if isinstance(model, nn.Module): model.eval()
     logits = model(x)
     right = ((logits > 0) == (y > .5)).float()
     accuracy = torch.stack([batch.mean() for batch in right.split(bs)]).mean()
     return loss(logits, y).item(), accuracy.item(), len(y) - int(right.sum())
 
-# %% ../nbs/03_train.ipynb #6fe37d70
+# %% ../nbs/03_train.ipynb #d804278e
 @dataclass
 class History:
     "What the validation set said after each epoch."
@@ -89,7 +90,7 @@ class History:
         "Add what `validate` found after an epoch."
         self.valid_loss.append(loss); self.valid_accuracy.append(accuracy); self.valid_errors.append(errors)
 
-# %% ../nbs/03_train.ipynb #4da0c2ca
+# %% ../nbs/03_train.ipynb #35df3049
 def fit(
     data: Digits,  # images and labels to train on and to judge by
     epochs: int = 21,  # passes over the training images; the documented recipe is 1 + 20
@@ -106,8 +107,7 @@ def fit(
     from tqdm.auto import tqdm
     model = init_linear(seed, data.train_x.shape[1]) if model is None else model
     check_labels(model(data.train_x[:1]), data.train_y[:1])
-    generator = torch.Generator().manual_seed(seed) if shuffle else None
-    history = History()
+    generator, history = torch.Generator().manual_seed(seed) if shuffle else None, History()
     for epoch in tqdm(range(epochs), 'epochs', disable=not (sys.stderr.isatty() if progress is None else progress)):
         train_epoch(model, batches(data.train_x, data.train_y, bs, generator), lr, loss)
         history.append(*validate(model, data.valid_x, data.valid_y, bs, loss))
