@@ -3,7 +3,7 @@
     python tools/mutate.py [-n 30] [--seed 0] [--workers 2]
 
 A mutant swaps a sign or an operator, negates a comparison, flips a truth value or moves a constant by one, in a
-function that a notebook exports (drawing functions, `show_…`, are left out: only an eye can test them). The notebook
+function that a notebook exports (drawing functions, `show_…` and `draw_…`, are left out: only an eye can test them). The notebook
 that defines it is run first, then the others, until one fails. Survivors are printed; a few are not faults at all
 (a bound that is never reached), the rest are tests to write.
 """
@@ -68,7 +68,7 @@ def mutants(notebook):
         starts = [0]
         for line in source.encode().splitlines(True): starts.append(starts[-1] + len(line))
         for function in ast.walk(ast.parse(source)):
-            if not isinstance(function, ast.FunctionDef) or function.name.startswith('show_'): continue
+            if not isinstance(function, ast.FunctionDef) or function.name.startswith(('show_', 'draw_')): continue
             for node in within(function):
                 if (new := mutated(node)) is None: continue
                 start, end = starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset
