@@ -2,7 +2,7 @@
 
     python tools/mutate.py [-n 30] [--seed 0] [--workers 2]
 
-A mutant swaps a sign or an operator, negates a comparison, flips a truth value or moves a constant by one, in a
+A mutant swaps a sign or an operator, negates a comparison, flips a truth value or changes a constant, in a
 function that a notebook exports (drawing functions, `show_…` and `draw_…`, are left out: only an eye can test them). The notebook
 that defines it is run first, then the others, until one fails. Survivors are printed; a few are not faults at all
 (a bound that is never reached), the rest are tests to write.
@@ -48,7 +48,7 @@ def mutated(node):
     elif isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS: new.ops[0] = SWAPS[type(node.ops[0])]()
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not)): new = node.operand
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool): new.value = not node.value
-    elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)): new.value = 1 - node.value if node.value in (0, 1) else node.value + 1
+    elif isinstance(node, ast.Constant) and isinstance(node.value, (int, float)): new.value = 1 - node.value if node.value in (0, 1) else 2*node.value + 1
     else: return None
     return new
 
