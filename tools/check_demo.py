@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+from browser import launch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -25,7 +26,6 @@ from mnist_nbdev.data import load_sample
 from mnist_nbdev.predict import MAX_BYTES
 
 ROOT = Path(__file__).parents[1]
-CHROMIUM = dict(executable_path='/usr/bin/chromium', args='--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync'.split())
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def write_images(folder):
 def check_browser(address, paths, shots):
     "What a visitor sees: an answer for each digit, a sentence for each fault, and no request to anywhere else."
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**CHROMIUM)
+        browser = launch(playwright)
         page = browser.new_page(viewport={'width': 1200, 'height': 900})
         outside, errors = [], []
         page.on('request', lambda r: r.url.startswith((address, 'data:', 'blob:')) or outside.append(r.url))

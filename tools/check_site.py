@@ -21,6 +21,7 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urldefrag, urlsplit
 
+from browser import launch
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,9 +30,6 @@ SETTINGS.read(ROOT/'settings.ini', encoding='utf-8')
 CFG = SETTINGS['DEFAULT']
 BASE = CFG['doc_baseurl'].rstrip('/') + '/'
 SITE = CFG['doc_host'] + BASE
-BROWSERS = 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'  # else the one Playwright downloads
-ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-        '--disable-component-update', '--disable-sync']
 WIDE, NARROW = {'width': 1280, 'height': 900}, {'width': 360, 'height': 740}
 AXE = files('axe_playwright_python').joinpath('axe.min.js').read_text(encoding='utf-8')
 
@@ -102,10 +100,9 @@ def serve(folder):
 
 @contextmanager
 def browser():
-    "Start the first Chromium found on this machine."
+    "Start a browser, and stop it in the end."
     with sync_playwright() as playwright:
-        path = next(filter(None, map(shutil.which, BROWSERS)), None)
-        chromium = playwright.chromium.launch(executable_path=path, args=ARGS)
+        chromium = launch(playwright)
         try: yield chromium
         finally: chromium.close()
 
@@ -238,6 +235,7 @@ def check(chromium, folder, names=None, shots=None, quiet=False):
         for name, problem in dead_links(folder, home, facts): found[name].append(problem)
         titles = {name: facts[name]['title'] for name in names if name != '404.html'}
         found['search.json'] = searched(chromium, home, titles)
+        if 'linear.html' in names: found['search.json'] += searched(chromium, home, {'linear.html': 'bce_grad'})  # names of functions too
         if (folder/'404.html').exists(): found['404.html shown elsewhere'] = look(chromium, home, 'no/such/page')[0]
     return list(dict.fromkeys(f'{name}: {problem}' for name, problems in found.items() for problem in problems))
 

@@ -108,6 +108,7 @@ if __name__ == '__main__':
     args = parser.parse_args()
     notebooks = sorted(path for path in get_config().nbs_path.rglob('*.ipynb') if not any(part.startswith(('_', '.')) for part in path.parts[-2:]))
     every = [mutant for path in notebooks for mutant in mutants(path)]
+    if subprocess.run(['nbdev_test'], cwd=ROOT).returncode: sys.exit('The notebooks must be green before they are broken on purpose.')
     chosen = random.Random(args.seed).sample(every, min(args.n, len(every)))
     with ThreadPoolExecutor(args.workers) as pool: fates = list(tqdm(pool.map(lambda mutant: killer(mutant, notebooks), chosen), total=len(chosen), disable=None))
     for mutant, fate in zip(chosen, fates): print(f'{f"red in {fate}" if fate else "SURVIVED":30} {mutant}')
