@@ -87,7 +87,12 @@ class History:
     valid_accuracy: list[float] = field(default_factory=list)  # mean of the batches' accuracies, as documented
     valid_errors: list[int] = field(default_factory=list)  # images on the wrong side
 
-    def append(self, loss: float, accuracy: float, errors: int):
+    def append(
+        self,
+        loss: float,  # of the validation images
+        accuracy: float,  # mean of the batches' accuracies, 0 to 1
+        errors: int,  # validation images on the wrong side
+    ):  # nothing
         "Add what `validate` found after an epoch."
         self.valid_loss.append(loss); self.valid_accuracy.append(accuracy); self.valid_errors.append(errors)
 
