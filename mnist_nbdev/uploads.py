@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PENS', 'PAPERS', 'KINDS', 'BENCH', 'NEAREST', 'BICUBIC', 'BOX', 'frames', 'INKS', 'NOTES', 'CLASHES', 'BOARDS',
-           'MARKERS', 'slate', 'gloss', 'dark_corner', 'A5', 'rows', 'cols', 'slanted', 'PATTERNS', 'SHAPES', 'COLUMNS',
+           'MARKERS', 'slate', 'gloss', 'dark_corner', 'A5', 'ROWS', 'COLS', 'slanted', 'PATTERNS', 'SHAPES', 'COLUMNS',
            'to_image', 'enlarge', 'trim', 'skeleton', 'pen', 'pick', 'place', 'paint', 'rough', 'draw', 'write',
            'light', 'clouds', 'grain', 'photograph', 'save', 'jpeg', 'family', 'make_upload', 'see_through', 'lying',
            'square', 'tremble', 'spot', 'gaps', 'ruled', 'crumpled', 'specks', 'frame', 'border', 'inset', 'on_table',
@@ -53,7 +53,7 @@ def skeleton(
     "Find the line in the middle of the strokes."
     from scipy.ndimage import gaussian_filter
     from skimage.morphology import skeletonize
-    sharp = (x + 4*(x - gaussian_filter(x, 2))).clip(0, np.minimum(2*x, 1))  # the second limit keeps stray pixels faint
+    sharp = (x + 4*(x - gaussian_filter(x, 2))).clip(0, np.minimum(1.5*x, 1))  # the second limit keeps stray pixels faint
     return skeletonize(enlarge(sharp, side) > .5)
 
 # %% ../nbs/11_uploads.ipynb #1f0e3dad
@@ -236,7 +236,7 @@ def make_upload(
     seed: int,  # at least 0; the same seed gives the same bytes
 ) -> bytes:  # of an image file
     "Make an upload from a digit; raises `ValueError` for an unknown kind."
-    if kind not in KINDS: raise ValueError(f'There is no kind {kind!r}: choose one of {", ".join(KINDS)}.')
+    if kind not in tuple(KINDS): raise ValueError(f'There is no kind {kind!r}: choose one of {", ".join(KINDS)}.')
     return KINDS[kind](np.asarray(x, np.float32).reshape(28, 28), np.random.default_rng([seed, zlib.crc32(kind.encode())]))
 
 # %% ../nbs/11_uploads.ipynb #f457c545
@@ -304,7 +304,7 @@ family('small, and black or white', {
     'postal 16x16': lambda x, rng: save(square(x, 16)),
     'binary scan': lambda x, rng: save(Image.fromarray((np.asarray(to_image(trim(enlarge(x, 56))).resize((16, 16), BOX)) > 110) ^ pick(rng, True, False))),
     'fax scan': lambda x, rng: save(Image.fromarray(grain(draw(x, (240, 200), rng, (.4, .8), (.06, .12)), rng, .25) < .5), 'TIFF', compression='group4'),
-    'far corner': lambda x, rng: save(np.rot90(np.pad(1 - draw(x, (120, 120), rng, (.5, .85), (.06, .12)), ((0, 580), (0, 780)), constant_values=1), pick(rng, 0, 1, 2, 3))),
+    'far corner': lambda x, rng: save(1 - np.pad(draw(x, (120, 120), rng, (.5, .85), (.06, .12)), [pick(rng, (0, 580), (580, 0)), pick(rng, (0, 780), (780, 0))])),
     'mouse drawing': lambda x, rng: save(1 - place(tremble(pen(x, rng.uniform(120, 240), rng.uniform(5, 16)), rng), (280, 280), rng)),
 })
 
@@ -532,15 +532,15 @@ family('cameras', {
 })
 
 # %% ../nbs/11_uploads.ipynb #812b4ba2
-rows, cols = np.indices((28, 28))
-slanted = lambda angle: np.cos(angle)*cols + np.sin(angle)*rows
+ROWS, COLS = np.indices((28, 28))
+slanted = lambda angle: np.cos(angle)*COLS + np.sin(angle)*ROWS
 PATTERNS = {
     'uniform noise': lambda rng: rng.random((28, 28)),
     'gaussian noise': lambda rng: .5 + rng.uniform(.1, .3)*rng.standard_normal((28, 28)),
     'blocky noise': lambda rng: np.kron(rng.random([28//(k := pick(rng, 2, 4, 7))]*2), np.ones((k, k))),
-    'checkerboard': lambda rng: (rows//(k := rng.integers(2, 10)) + cols//k)%2,
+    'checkerboard': lambda rng: (ROWS//(k := rng.integers(2, 10)) + COLS//k)%2,
     'stripes': lambda rng: slanted(rng.uniform(0, np.pi))%(k := rng.uniform(3, 12)) < k/2,
-    'grid': lambda rng: np.minimum(rows%(k := rng.integers(4, 10)), cols%k) < rng.integers(1, 3),
+    'grid': lambda rng: np.minimum(ROWS%(k := rng.integers(4, 10)), COLS%k) < rng.integers(1, 3),
     'hatching': lambda rng: np.minimum(slanted(a := rng.uniform(0, np.pi))%(k := rng.uniform(4, 8)), slanted(a + rng.uniform(.5, 2))%k) < 1.5,
 }
 
