@@ -20,9 +20,9 @@ from threading import Lock
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-# %% ../nbs/09_read.ipynb #b5f574db
+# %% ../nbs/09_read.ipynb #30276210
 FORMATS = ('PNG', 'JPEG', 'GIF', 'WEBP', 'BMP', 'TIFF')  # what we read, of Pillow's many
-MAX_BYTES = 20_000_000  # of a file
+MAX_BYTES = 40_000_000  # of a file: 12 megapixels without compression
 MAX_PIXELS = 25_000_000  # of an image
 MAX_PIXELS_OF = {'JPEG': 50_000_000, 'progressive JPEG': 16_000_000, 'WEBP': 12_500_000, 'TIFF': 12_500_000, 'run-length BMP': 500_000}  # of those whose decoders need less memory, or more
 MAX_SIDE = 1280  # of the pixels that we look at
@@ -93,7 +93,7 @@ def check_size(
     if not 0 < width < 65536 or not 0 < height < 65536 or width*height > most:
         raise ValueError(f'The image is {width:,}x{height:,} pixels; send one of at most {most:,} in all, and 65,535 on a side.')
 
-# %% ../nbs/09_read.ipynb #ff8241ad
+# %% ../nbs/09_read.ipynb #6e324f76
 def find_orientation(
     exif: bytes,  # of an image file, from its byte order ('II' or 'MM') on
 ) -> int:  # 1 to 8; 1, upright, when there is no telling
@@ -101,11 +101,11 @@ def find_orientation(
     order = 'little' if exif[:2] == b'II' else 'big'
     number = lambda at, size: int.from_bytes(exif[at:at + size], order)
     start = number(4, 4) + 2
-    for at in range(start, start + 12*min(number(start - 2, 2), 500), 12):
+    for at in range(start, start + 12*number(start - 2, 2), 12):
         if number(at, 2) == 0x0112: return number(at + 8, 2) if 1 <= number(at + 8, 2) <= 8 else 1
     return 1
 
-# %% ../nbs/09_read.ipynb #acfb06d6
+# %% ../nbs/09_read.ipynb #a38528a7
 MAX_SCANNED = 500_000_000  # pixels, in all the scans of a JPEG: each is a pass over the whole image
 
 
@@ -122,7 +122,7 @@ def decode(
     image.load()
     notes = data[(start := data.find(b'Exif\0\0') + 6):start + 65536] if jpeg else image.info.get('exif', b'').removeprefix(b'Exif\0\0')
     image.info = {key: value for key, value in image.info.items() if key == 'transparency'}
-    if image.format != 'TIFF': image.getexif()[0x0112] = find_orientation(notes)  # Pillow has turned a TIFF already
+    image.getexif()[0x0112] = find_orientation(notes)  # 1 for a TIFF, which Pillow has turned already
     return image
 
 # %% ../nbs/09_read.ipynb #e04b3622
@@ -197,7 +197,7 @@ def array_to_image(
         image.paste(Image.fromarray(np.ascontiguousarray(band)), (0, top))
     return image
 
-# %% ../nbs/09_read.ipynb #43060279
+# %% ../nbs/09_read.ipynb #dd861781
 def to_image(
     anything,  # a path, bytes, an open file, a PIL image, a NumPy array, a PyTorch tensor, or the value of a Gradio sketch (its 'composite' is used)
 ) -> Image.Image:  # of any mode
@@ -211,8 +211,10 @@ def to_image(
         except Exception as error: raise ValueError(f'This file cannot be read ({str(error)[:100]}).') from error
         if isinstance(anything, str): raise ValueError("This file is open as text: open it with mode 'rb'.")
     if isinstance(anything, Image.Image): return anything
-    if isinstance(anything, (bytes, bytearray, memoryview)): return read_image(bytes(anything))
-    if isinstance(anything, (str, Path)): return read_image(anything)
+    if isinstance(anything, (bytes, bytearray, memoryview)):
+        if memoryview(anything).nbytes > MAX_BYTES: raise ValueError(f'The image has {memoryview(anything).nbytes:,} bytes; send one of at most {MAX_BYTES:,}.')
+        return read_image(bytes(anything))
+    if isinstance(anything, (str, os.PathLike)): return read_image(anything)
     if isinstance(anything, np.ndarray) or hasattr(anything, 'detach'): return array_to_image(anything)
     raise ValueError(f'A {type(anything).__name__} is not an image: send a path, bytes, a PIL image or an array.')
 

@@ -7,6 +7,7 @@ Each input may take 2 seconds and 300 MB, and nothing may be printed. (libtiff a
 """
 import argparse
 import io
+import itertools
 import os
 import pickle
 import re
@@ -160,6 +161,11 @@ class Judge:
         self.terminal = os.fdopen(os.dup(2), 'w')
         os.dup2(self.printed.fileno(), 2)  # C libraries print there
 
+    def close(self):
+        "Give the terminal back."
+        os.dup2(self.terminal.fileno(), 2)
+        self.terminal.close(); self.printed.close()
+
     def fault(self, thing):
         "What is wrong with the answer, or None."
         before, start, said = getrusage(RUSAGE_SELF).ru_maxrss, time.perf_counter(), os.fstat(self.printed.fileno()).st_size
@@ -189,6 +195,8 @@ class Judge:
         wrong = self.fault(thing)
         if wrong and wrong.endswith(' s'): wrong = self.fault(thing)
         if not wrong: return
+        self.counts['faults'] += 1
+        if self.counts['faults'] > 20: raise AssertionError(wrong)
         path = Path(tempfile.mkdtemp(prefix='fuzz-'))/'input'
         path.write_bytes(thing if isinstance(thing, bytes) else pickle.dumps(thing))
         raise AssertionError(f'{wrong}\n  saved as {path} ({"a file" if isinstance(thing, bytes) else "a pickle of a " + type(thing).__name__})')
@@ -197,13 +205,12 @@ class Judge:
 def fuzz(judge, n, seed):
     "Judge n inputs, two thirds of them damaged files; returns what failed."
     rng, files, failures = np.random.default_rng(seed), valid_files(), []
-    for data in files: judge.accept(data)
     with tqdm(total=n, file=judge.terminal, disable=None) as bar:
         def judged(thing):
             bar.update()
             judge.accept(thing)
-        for _ in range(n*2//3):
-            try: judged(damaged(files, rng))
+        for data in itertools.chain(files, (damaged(files, rng) for _ in range(n*2//3))):
+            try: judged(data)
             except AssertionError as error: failures.append(str(error))
         for strategy in (odd_arrays(), odd_images(), odd_things()):
             test = hypothesis.given(strategy)(judged)
@@ -243,7 +250,8 @@ if __name__ == '__main__':
         print(f'{args.flat:,} predictions: memory grew by {grown:.1f} MB')
         sys.exit(grown > 20)
     judge = Judge({'to_mnist': to_mnist, 'to_pixels': to_pixels}[args.target])
-    failures = fuzz(judge, args.n, args.seed)
-    print(f'{sum(judge.counts[kind] for kind in ("images", "refusals", "errors")):,} inputs: ' + ', '.join(f'{count:,} {kind}' for kind, count in judge.counts.items()) + f'; the slowest took {judge.slowest:.2f} s, memory rose by at most {judge.highest:.0f} MB; {len(failures)} failed')
+    try: failures = fuzz(judge, args.n, args.seed)
+    finally: judge.close()
+    print(f'{sum(judge.counts[kind] for kind in ("images", "refusals", "errors")):,} inputs: ' + ', '.join(f'{count:,} {kind}' for kind, count in judge.counts.items() if kind != 'faults') + f'; the slowest took {judge.slowest:.2f} s, memory rose by at most {judge.highest:.0f} MB; {len(failures)} failed')
     for failure in failures[:20]: print(failure)
     sys.exit(bool(failures))
