@@ -32,6 +32,7 @@ CSS = """
 #words p { font-size: 1.05rem; margin: 0; }
 #pad :is([aria-label="Pan"], [aria-label^="Zoom"], [aria-label="Color"], [aria-label="Brush Size"], .zoom-number, .separator) { display: none; }  /* sheet, ink and pen are fixed */
 #seen img { max-height: 180px; object-fit: contain; }
+footer button { color: var(--body-text-color) !important; }
 #legend .three { color: #b2182b; } #legend .seven { color: #2166ac; }
 :focus-visible { outline: 3px solid var(--color-accent) !important; outline-offset: 2px; }
 @media (max-width: 500px) { #pad { height: 330px !important; } #words h2 { font-size: 1.6rem; } }
@@ -85,16 +86,9 @@ def uploaded(file):
     return path
 
 
-class Picture(gr.Image):
-    "Hands over the path: not Gradio but `predict` opens the file, and says what is wrong with it."
-    is_template = True  # to the browser it is its parent
-    def preprocess(self, payload): return uploaded(payload)
-
-
-class Sheet(gr.ImageEditor):
-    "Hands over the path of the drawing; None where nothing is drawn."
-    is_template = True
-    def preprocess(self, payload): return payload and uploaded(payload.composite)
+# Not Gradio but `predict` opens files, and says what is wrong with them. Set for the classes, for Gradio makes new objects of them for each visitor.
+gr.Image.preprocess = lambda self, file: uploaded(file)
+gr.ImageEditor.preprocess = lambda self, drawing: drawing and uploaded(drawing.composite)  # None where nothing is drawn
 
 
 class Page(gr.Blocks):
@@ -116,11 +110,11 @@ with Page(title='3 or 7?', analytics_enabled=False, delete_cache=(600, 3600)) as
     with gr.Row():
         with gr.Column(scale=2, min_width=300), gr.Tabs() as tabs:
             with gr.Tab('Draw', id='draw'):
-                pad = Sheet(blank(), sources=(), canvas_size=(280, 280), fixed_canvas=True, layers=False, transforms=(), height=390, elem_id='pad', show_label=False,
-                            label='A sheet to draw on, with mouse, pen or finger', brush=gr.Brush(default_size=11, colors=['#000000'], color_mode='fixed'))
+                pad = gr.Sketchpad(blank(), canvas_size=(280, 280), fixed_canvas=True, layers=False, transforms=(), height=390, elem_id='pad', show_label=False,
+                                   label='A sheet to draw on, with mouse, pen or finger', brush=gr.Brush(default_size=11, colors=['#000000'], color_mode='fixed'))
             with gr.Tab('Send a picture', id='picture'):
-                image = Picture(sources=['upload', 'webcam', 'clipboard'], webcam_options=gr.WebcamOptions(mirror=False, constraints={'video': {'facingMode': 'environment'}}),
-                                height=390, elem_id='image', show_label=False, label='A picture of one digit')
+                image = gr.Image(sources=['upload', 'webcam', 'clipboard'], webcam_options=gr.WebcamOptions(mirror=False, constraints={'video': {'facingMode': 'environment'}}),
+                                 height=390, elem_id='image', show_label=False, label='A picture of one digit')
         with gr.Column(scale=3, min_width=300):
             words = gr.HTML(WAITING[0], elem_id='words', padding=False)
             with gr.Row():
@@ -146,8 +140,13 @@ with Page(title='3 or 7?', analytics_enabled=False, delete_cache=(600, 3600)) as
 
 demo.queue(max_size=IN_LINE, default_concurrency_limit=AT_ONCE)
 
-if __name__ == '__main__':
+
+def launch(**options):
+    "Start the page, as it is meant to be."
     answer(EXAMPLES[0]).pictures()  # read the models now, not while the first visitor waits
     system_fonts = gr.themes.Default(primary_hue='blue', font=['system-ui', 'sans-serif'], font_mono=['ui-monospace', 'monospace'])  # asks the web for none
-    demo.launch(theme=system_fonts, css=CSS, js=NAMES, max_file_size=MAX_BYTES, max_threads=8, show_error=True, ssr_mode=False, footer_links=['api'],
-                app_kwargs={'exception_handlers': {FnIndexInferError: refuse, RequestValidationError: refuse, 503: busy}})
+    return demo.launch(theme=system_fonts, css=CSS, js=NAMES, max_file_size=MAX_BYTES, max_threads=8, show_error=True, ssr_mode=False, footer_links=['api'],
+                       app_kwargs={'exception_handlers': {FnIndexInferError: refuse, RequestValidationError: refuse, 503: busy}}, **options)
+
+
+if __name__ == '__main__': launch()

@@ -133,17 +133,17 @@ def answer(
     line = predict(cnn.pixels, 'linear')  # prepared already, and so unchanged
     return Answer(line if torch.equal(line.pixels, cnn.pixels) else predict(image, 'linear'), cnn)
 
-# %% ../nbs/12_answer.ipynb #d6ec4b16
+# %% ../nbs/12_answer.ipynb #54423c1b
 def bars(
     p: Prediction,  # of either model
-) -> dict[str, float]:  # the probability of '3' and that of '7'
+) -> dict[str, float]:  # the probability of '3' and that of '7', to four decimals
     "Give the probabilities of both digits, the more probable first."
-    return {str(p.digit): p.probability, str(10 - p.digit): 1 - p.probability}
+    return {str(p.digit): round(p.probability, 4), str(10 - p.digit): round(1 - p.probability, 4)}
 
-# %% ../nbs/12_answer.ipynb #3a862a92
+# %% ../nbs/12_answer.ipynb #3fedc480
 def facts(
     a: Answer,  # from `answer`
 ) -> dict:  # str, bool, int, float, dict; JSON can write it
     "Put an answer in a form that any program can read."
-    return {'words': a.words, 'note': a.note, 'in_scope': a.cnn.in_scope, 'digit': a.cnn.digit, 'probability': a.cnn.probability,
+    return {'words': a.words, 'note': a.note, 'in_scope': a.cnn.in_scope, 'digit': a.cnn.digit, 'probability': round(a.cnn.probability, 4),
             'linear': bars(a.line), 'cnn': bars(a.cnn)}

@@ -302,7 +302,7 @@ def check_api(address, paths):
     if shutil.which('curl'):
         curl = lambda *args: subprocess.run(['curl', '-sS', *args], check=True, capture_output=True, text=True).stdout
         path = json.loads(curl(f'{address}gradio_api/upload', '-F', f'files=@{paths["three"]}'))[0]
-        event = json.loads(curl(f'{address}gradio_api/call/predict', '--json', question(path).decode()))['event_id']
+        event = json.loads(curl(f'{address}gradio_api/call/predict', '-H', 'Content-Type: application/json', '-d', question(path).decode()))['event_id']
         assert '"digit": 3' in curl('-N', f'{address}gradio_api/call/predict/{event}')
         print('curl: the same')
 
