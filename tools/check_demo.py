@@ -196,12 +196,13 @@ class Visitor:
         page.evaluate(AXE)
         self.faults += [f'axe: {found}' for found in page.evaluate(AXE_RUN)]
 
-    def shoot(self, page, name):
-        "Save a picture of the page in few colours."
+    def shoot(self, page, name, height=None):
+        "Save a picture of the page, or of the top of it, in few colours."
         if not self.shots: return
         page.wait_for_timeout(800)
         page.mouse.move(0, 0)
-        Image.open(io.BytesIO(page.screenshot(full_page=True))).convert('RGB').quantize(dither=Image.Dither.NONE).save(self.shots/f'{name}.png', optimize=True)
+        picture = Image.open(io.BytesIO(page.screenshot(full_page=True))).convert('RGB')
+        picture.crop((0, 0, picture.width, height or picture.height)).quantize(dither=Image.Dither.NONE).save(self.shots/f'{name}.png', optimize=True)
 
 
 def check_browser(address, paths, shots):
@@ -225,7 +226,7 @@ def check_browser(address, paths, shots):
         for digit, words in (('5', NEITHER), ('7', 'This is a 7.')):
             touch(page, digit)
             visitor.read(page, words)
-            if digit == '5': visitor.shoot(page, 'phone')
+            if digit == '5': visitor.shoot(page, 'phone', 1280)
             print(f'drew a {digit} with a finger on a phone, read "{words}"')
             page.get_by_label('Clear canvas').click()
             visitor.read(page, 'Draw a 3 or a 7.')
