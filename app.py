@@ -15,7 +15,8 @@ from gradio.utils import get_upload_folder
 
 from mnist_nbdev.answer import answer, bars, facts
 from mnist_nbdev.data import ASSETS
-from mnist_nbdev.predict import MAX_BYTES, load_model
+from mnist_nbdev.predict import load_model
+from mnist_nbdev.read import MAX_BYTES
 
 AT_ONCE, IN_LINE = 2, 64  # questions answered at a time, each by one thread, and waiting; who comes after these is told so
 NOT_OURS = 'This request is not of the form that "Use via API" describes, at the foot of the page: first upload one image, then send the path that you get for it.'

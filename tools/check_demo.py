@@ -35,7 +35,7 @@ from PIL import Image
 from playwright.sync_api import expect, sync_playwright
 
 from mnist_nbdev.data import load_sample
-from mnist_nbdev.predict import MAX_BYTES
+from mnist_nbdev.read import MAX_BYTES
 
 ROOT = Path(__file__).parents[1]
 WIDE, PHONE = {'width': 1200, 'height': 800}, {'width': 390, 'height': 844}
