@@ -127,7 +127,7 @@ class Answer:
 
 # %% ../nbs/12_answer.ipynb #67e90856
 def answer(
-    image,  # see `predict`
+    image,  # see predict
 ) -> Answer:  # both models', of the same pixels
     "Ask both models about an image; raises `ValueError`, with a sentence, for what is no image or has no ink."
     cnn = predict(image, 'cnn')

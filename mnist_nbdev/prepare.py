@@ -82,7 +82,7 @@ def paper_of(
 # %% ../nbs/10_prepare.ipynb #3388ef59
 def ink_on(
     grey: np.ndarray,  # (h, w) in [0, 1], dark ink on lighter paper
-    window: int,  # see `paper_of`
+    window: int,  # see paper_of
 ) -> np.ndarray:  # (h, w), 0 is paper, near 1 is black ink on white
     "Measure how much darker each pixel is than the paper around it."
     paper = paper_of(grey, window)
@@ -347,7 +347,7 @@ def is_prepared(
 
 # %% ../nbs/10_prepare.ipynb #6649cbb0
 def to_mnist(
-    image,  # a path, bytes, an open file, a PIL image, an array, a tensor or a Gradio sketch: see `to_image`
+    image,  # a path, bytes, an open file, a PIL image, an array, a tensor or a Gradio sketch: see to_image
 ) -> Tensor:  # (28, 28) float32 in [0, 1], ink is 1
     "Make of an image what MNIST's makers would have made of it; raises `ValueError` for what is no image or has no ink."
     pixels = to_pixels(to_image(image))

@@ -74,7 +74,7 @@ class CountedFile(io.BytesIO):
 def most_pixels(
     image: Image.Image,  # opened and not yet decoded
     data: bytes,  # its file
-) -> int:  # see `MAX_PIXELS_OF`
+) -> int:  # see MAX_PIXELS_OF
     "Tell how many pixels an image may have, by how much memory its decoder needs for each."
     kind = image.format
     if kind == 'JPEG':

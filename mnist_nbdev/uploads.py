@@ -117,9 +117,9 @@ def draw(
     x: np.ndarray,  # (28, 28) ink
     size: tuple[int, int],  # height and width of the sheet
     rng: np.random.Generator,  # the source of chance
-    share: tuple[float, float] = (.25, .7),  # range of the digit's `size` (see `pen`), as a share of the sheet's shorter side
+    share: tuple[float, float] = (.25, .7),  # range of the digit's `size` (see pen), as a share of the sheet's shorter side
     width: tuple[float, float] = (.045, .1),  # range of the pen's width, as a share of the digit's
-    margin: float = .04,  # see `place`
+    margin: float = .04,  # see place
 ) -> np.ndarray:  # `size`, float32 ink, 0 to 1
     "Draw a digit on an empty sheet, somewhere, with some pen."
     side = int(min(size)*rng.uniform(*share))
@@ -130,11 +130,11 @@ def write(
     x: np.ndarray,  # (28, 28) ink
     size: tuple[int, int],  # height and width of the sheet
     rng: np.random.Generator,  # the source of chance
-    share: tuple[float, float] = (.25, .7),  # see `draw`
-    width: tuple[float, float] = (.045, .1),  # see `draw`
-    margin: float = .04,  # see `place`
-    paper: tuple[float, float, float] | np.ndarray | None = None,  # see `paint`; None is one of `PAPERS`
-    strength: float | None = None,  # of a pencil, see `rough`; None is a pen
+    share: tuple[float, float] = (.25, .7),  # see draw
+    width: tuple[float, float] = (.045, .1),  # see draw
+    margin: float = .04,  # see place
+    paper: tuple[float, float, float] | np.ndarray | None = None,  # see paint; None is one of `PAPERS`
+    strength: float | None = None,  # of a pencil, see rough; None is a pen
 ) -> np.ndarray:  # (h, w, 3) float32, 0 to 1
     "Write a digit on paper, with one of `PENS`."
     ink = draw(x, size, rng, share, width, margin)
@@ -210,7 +210,7 @@ def save(
 def jpeg(
     rgb: np.ndarray,  # (h, w, 3), 0 to 1
     rng: np.random.Generator,  # the source of chance
-    sigma: float = .015,  # see `grain`
+    sigma: float = .015,  # see grain
     quality: int = 85,  # 1 to 95
 ) -> bytes:  # of a JPEG file
     "Save as a camera does: with grain, and compressed."
@@ -636,7 +636,7 @@ def bench(
     n: int,  # uploads to make
     x: np.ndarray,  # (m, 784) float32 ink, 0 to 1
     y: np.ndarray,  # (m, 1), 1 is a three and 0 a seven
-) -> tuple[dict, np.ndarray, np.ndarray]:  # the tally, by place in `x`; (n, 4) the answers, see `ask`; (n,) bool, whether it was a three
+) -> tuple[dict, np.ndarray, np.ndarray]:  # the tally, by place in `x`; (n, 4) the answers, see ask; (n,) bool, whether it was a three
     "Judge everybody on uploads of one kind."
     places = chosen(kind, n, y)
     answers, three = [ask(make_upload(x[i], kind, int(i))) for i in places], np.asarray(y).ravel()[places] == 1
@@ -644,7 +644,7 @@ def bench(
 
 # %% ../nbs/11_uploads.ipynb #7f6ffaa6
 def calibration(
-    p: np.ndarray,  # (n, 4) probabilities of a three, see `ask`
+    p: np.ndarray,  # (n, 4) probabilities of a three, see ask
     three: np.ndarray,  # (n,) bool
 ) -> dict[str, float]:  # for each of `COLUMNS`
     "Measure how far the stated probabilities of the answers are from what came true (`ece`)."
