@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['PENS', 'PAPERS', 'KINDS', 'BENCH', 'NEAREST', 'BICUBIC', 'BOX', 'frames', 'INKS', 'NOTES', 'CLASHES', 'BOARDS',
            'MARKERS', 'slate', 'gloss', 'dark_corner', 'A5', 'ROWS', 'COLS', 'slanted', 'PATTERNS', 'SHAPES', 'COLUMNS',
-           'to_image', 'enlarge', 'trim', 'skeleton', 'pen', 'pick', 'place', 'paint', 'rough', 'draw', 'write',
+           'as_image', 'enlarge', 'trim', 'skeleton', 'pen', 'pick', 'place', 'paint', 'rough', 'draw', 'write',
            'light', 'clouds', 'grain', 'photograph', 'save', 'jpeg', 'family', 'make_upload', 'see_through', 'lying',
            'square', 'tremble', 'spot', 'gaps', 'ruled', 'crumpled', 'specks', 'frame', 'border', 'inset', 'on_table',
-           'toolbar', 'sticker', 'salt', 'phone', 'blurred', 'polygon', 'shape', 'noise_and_shapes', 'naive', 'ask',
+           'toolbar', 'sticker', 'salt', 'phone', 'blurred', 'polygon', 'shape', 'noise_and_shapes', 'naive', 'ask_all',
            'chosen', 'tally', 'bench', 'calibration']
 
 # %% ../nbs/11_uploads.ipynb #eccbc87e
@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 # %% ../nbs/11_uploads.ipynb #45c48cce
-def to_image(
+def as_image(
     a: np.ndarray,  # (h, w) or (h, w, 3), floats; what is outside 0 to 1 is clipped
 ) -> Image.Image:  # 8 bits, grey or RGB
     "Make an image of floats."
@@ -192,18 +192,18 @@ def photograph(
     corners = [(0, 0), (0, h), (w, h), (w, 0)]
     seen = np.array(corners) + rng.uniform(-shift, shift, (4, 2))*(w, h)
     rows = [row for (x, y), (u, v) in zip(corners, seen) for row in ((x, y, 1, 0, 0, 0, -u*x, -u*y), (0, 0, 0, x, y, 1, -v*x, -v*y))]
-    image = to_image(rgb).transform((w, h), Image.Transform.PERSPECTIVE, np.linalg.solve(rows, seen.ravel()), Image.Resampling.BILINEAR, fillcolor=table)
+    image = as_image(rgb).transform((w, h), Image.Transform.PERSPECTIVE, np.linalg.solve(rows, seen.ravel()), Image.Resampling.BILINEAR, fillcolor=table)
     return np.asarray(image.rotate(rng.uniform(-turn, turn), Image.Resampling.BILINEAR, fillcolor=table), np.float32)/255
 
 # %% ../nbs/11_uploads.ipynb #17e62166
 def save(
-    image: Image.Image | np.ndarray,  # an array as for `to_image`
+    image: Image.Image | np.ndarray,  # an array as for as_image
     format: str = 'PNG',  # one of Pillow's
     **options,  # Pillow's for the format
 ) -> bytes:  # of an image file
     "Save an image, to memory."
     buffer = io.BytesIO()
-    (to_image(image) if isinstance(image, np.ndarray) else image).save(buffer, format, **options)
+    (as_image(image) if isinstance(image, np.ndarray) else image).save(buffer, format, **options)
     return buffer.getvalue()
 
 
@@ -245,7 +245,7 @@ def see_through(
     *colour: int,  # of the ink, 0 to 255: one for grey, three for RGB
 ) -> Image.Image:  # LA or RGBA
     "Keep the ink in the transparency, and nowhere else."
-    alpha = to_image(ink)
+    alpha = as_image(ink)
     return Image.merge('LA' if len(colour) == 1 else 'RGBA', [*(Image.new('L', alpha.size, c) for c in colour), alpha])
 
 
@@ -266,16 +266,16 @@ frames = lambda first: dict(image=first, save_all=True, append_images=[Image.new
 family('files and formats', {
     'mnist png': lambda x, rng: save(x),
     'inverted': lambda x, rng: save(1 - x),
-    'enlarged': lambda x, rng: save(to_image(1 - x).resize((280, 280), BICUBIC)),
-    'blocky pixels': lambda x, rng: save(to_image(pick(rng, x, 1 - x)).resize((280, 280), NEAREST)),
+    'enlarged': lambda x, rng: save(as_image(1 - x).resize((280, 280), BICUBIC)),
+    'blocky pixels': lambda x, rng: save(as_image(pick(rng, x, 1 - x)).resize((280, 280), NEAREST)),
     'sketch transparent': lambda x, rng: save(see_through(draw(x, (300, 300), rng, (.4, .8)), *pick(rng, (0, 0, 0), (255, 255, 255), (20, 40, 180)))),
     'grey and alpha': lambda x, rng: save(see_through(draw(x, (200, 260), rng, (.4, .8)), pick(rng, 0, 255))),
-    'palette gif': lambda x, rng: save(to_image(write(x, (240, 320), rng)).quantize(8), 'GIF'),
-    'animated gif': lambda x, rng: save(format='GIF', **frames(to_image(paint(draw(x, (160, 160), rng, (.5, .8)), (0, 0, 0), (1, 1, 1))))),
+    'palette gif': lambda x, rng: save(as_image(write(x, (240, 320), rng)).quantize(8), 'GIF'),
+    'animated gif': lambda x, rng: save(format='GIF', **frames(as_image(paint(draw(x, (160, 160), rng, (.5, .8)), (0, 0, 0), (1, 1, 1))))),
     'one bit': lambda x, rng: save(Image.fromarray(draw(x, (200, 200), rng, (.3, .8), (.06, .15)) < .5)),
     'sixteen bit': lambda x, rng: save(Image.fromarray((grain(.8 - .6*draw(x, (300, 240), rng), rng, .01).clip(0, 1)*pick(rng, 65535, 4095)).astype(np.uint16))),
-    'cmyk jpeg': lambda x, rng: save(to_image(grain(write(x, (400, 300), rng), rng, .01)).convert('CMYK'), 'JPEG', quality=80),
-    'exif rotated': lambda x, rng: save(format='JPEG', quality=85, **lying(to_image(grain(write(x, (420, 300), rng), rng, .02)), rng)),
+    'cmyk jpeg': lambda x, rng: save(as_image(grain(write(x, (400, 300), rng), rng, .01)).convert('CMYK'), 'JPEG', quality=80),
+    'exif rotated': lambda x, rng: save(format='JPEG', quality=85, **lying(as_image(grain(write(x, (420, 300), rng), rng, .02)), rng)),
 })
 
 # %% ../nbs/11_uploads.ipynb #a684ecee
@@ -284,7 +284,7 @@ def square(
     side: int,  # of the square
 ) -> np.ndarray:  # (side, side) float32 ink
     "Fit a digit into a small square that it fills, keeping its proportions."
-    return np.asarray(ImageOps.pad(to_image(trim(x)), (side, side)), np.float32)/255
+    return np.asarray(ImageOps.pad(as_image(trim(x)), (side, side)), np.float32)/255
 
 
 def tremble(
@@ -300,9 +300,9 @@ def tremble(
 # %% ../nbs/11_uploads.ipynb #9f61408e
 family('small, and black or white', {
     'tight crop': lambda x, rng: save(1 - trim(enlarge(x, rng.uniform(40, 300)))),
-    'tiny 8x8': lambda x, rng: save(to_image(trim(x)).resize((8, 8), BOX)),
+    'tiny 8x8': lambda x, rng: save(as_image(trim(x)).resize((8, 8), BOX)),
     'postal 16x16': lambda x, rng: save(square(x, 16)),
-    'binary scan': lambda x, rng: save(Image.fromarray((np.asarray(to_image(trim(enlarge(x, 56))).resize((16, 16), BOX)) > 110) ^ pick(rng, True, False))),
+    'binary scan': lambda x, rng: save(Image.fromarray((np.asarray(as_image(trim(enlarge(x, 56))).resize((16, 16), BOX)) > 110) ^ pick(rng, True, False))),
     'fax scan': lambda x, rng: save(Image.fromarray(grain(draw(x, (240, 200), rng, (.4, .8), (.06, .12)), rng, .25) < .5), 'TIFF', compression='group4'),
     'far corner': lambda x, rng: save(1 - np.pad(draw(x, (120, 120), rng, (.5, .85), (.06, .12)), [pick(rng, (0, 580), (580, 0)), pick(rng, (0, 780), (780, 0))])),
     'mouse drawing': lambda x, rng: save(1 - place(tremble(pen(x, rng.uniform(120, 240), rng.uniform(5, 16)), rng), (280, 280), rng)),
@@ -353,8 +353,8 @@ family('pens', {
     'thin pen': lambda x, rng: save(1 - place(pen(x, rng.uniform(200, 500), rng.uniform(1.5, 4)), (640, 640), rng)),
     'thick marker': lambda x, rng: save(1 - .95*draw(x, (360, 360), rng, (.45, .72), (.17, .23))),
     'broken strokes': lambda x, rng: save(1 - gaps(draw(x, (300, 300), rng, (.4, .75), (.06, .1)), rng)),
-    'tilted': lambda x, rng: save(to_image(paint(np.pad(draw(x, (300, 300), rng, (.5, .8)), 60), (.1, .1, .3), (1, 1, 1))).rotate(rng.uniform(-18, 18), BICUBIC, fillcolor='white')),
-    'stretched': lambda x, rng: save(to_image(1 - enlarge(x, 140)).resize((int(140*rng.uniform(.6, 1.5)), 140))),
+    'tilted': lambda x, rng: save(as_image(paint(np.pad(draw(x, (300, 300), rng, (.5, .8)), 60), (.1, .1, .3), (1, 1, 1))).rotate(rng.uniform(-18, 18), BICUBIC, fillcolor='white')),
+    'stretched': lambda x, rng: save(as_image(1 - enlarge(x, 140)).resize((int(140*rng.uniform(.6, 1.5)), 140))),
 })
 
 # %% ../nbs/11_uploads.ipynb #14bfa6bb
@@ -456,7 +456,7 @@ def on_table(
 ) -> np.ndarray:  # (h, w, 3) float32, 0 to 1
     "Photograph a sheet with some of the table that it lies on."
     wood = np.asarray(pick(rng, (.45, .3, .18), (.3, .3, .32), (.6, .45, .3)), np.float32)*(1 + .08*clouds((480, 640), rng, 25)[..., None])
-    image = to_image(inset(sheet, wood)).rotate(rng.uniform(-8, 8), BICUBIC, fillcolor=tuple((255*wood[0, 0].clip(0, 1)).astype(int).tolist()))
+    image = as_image(inset(sheet, wood)).rotate(rng.uniform(-8, 8), BICUBIC, fillcolor=tuple((255*wood[0, 0].clip(0, 1)).astype(int).tolist()))
     return np.asarray(image.crop([int(rng.uniform(*r)) for r in ((0, 90), (0, 40), (540, 640), (430, 480))]), np.float32)/255
 
 # %% ../nbs/11_uploads.ipynb #fe9fc289
@@ -508,7 +508,7 @@ def phone(
     ink = rough(draw(x, size, rng, (.2, .5), (.05, .09), margin=.08), rng, 1, .15)
     rgb = photograph(paint(ink, pick(rng, *PENS), crumpled(size, rng, c3=.01)), rng)
     rgb = light(rgb, rng, ramp=rng.uniform(.2, .5), corners=rng.uniform(.1, .4))*np.float32(pick(rng, (1, .95, .85), (.9, .95, 1), (1, 1, 1)))
-    return to_image(grain(rgb, rng, .025)).filter(ImageFilter.GaussianBlur(rng.uniform(.5, 1.5)*size[1]/1200))
+    return as_image(grain(rgb, rng, .025)).filter(ImageFilter.GaussianBlur(rng.uniform(.5, 1.5)*size[1]/1200))
 
 # %% ../nbs/11_uploads.ipynb #8613985e
 def blurred(
@@ -518,7 +518,7 @@ def blurred(
     "Photograph a digit out of focus."
     size = rng.uniform(120, 240)
     sheet = paint(place(pen(x, size, size*rng.uniform(.07, .12)), (320, 320), rng), pick(rng, *PENS), pick(rng, *PAPERS))
-    return to_image(sheet).filter(ImageFilter.GaussianBlur(size*rng.uniform(.02, .04)))
+    return as_image(sheet).filter(ImageFilter.GaussianBlur(size*rng.uniform(.02, .04)))
 
 
 family('cameras', {
@@ -587,14 +587,14 @@ def naive(
     image: bytes | np.ndarray,  # a file, or (h, w) floats in [0, 1]
 ) -> np.ndarray:  # (28, 28) float32, 0 to 1
     "Squeeze an image into 28x28 and do nothing else."
-    image = to_image(image) if isinstance(image, np.ndarray) else Image.open(io.BytesIO(image))
+    image = as_image(image) if isinstance(image, np.ndarray) else Image.open(io.BytesIO(image))
     return np.asarray(image.convert('L').resize((28, 28)), np.float32)/255
 
 
 COLUMNS = ('naive', 'recipe', 'linear', 'cnn')
 
 
-def ask(
+def ask_all(
     image: bytes | np.ndarray,  # a file, or (h, w) floats in [0, 1]
 ) -> tuple[np.ndarray, bool, np.ndarray | None]:  # (4,) the probability of a three by each of `COLUMNS`, NaN where refused; in scope or not; (28, 28) what was prepared
     "Ask everybody what an image shows."
@@ -620,7 +620,7 @@ def chosen(
 
 # %% ../nbs/11_uploads.ipynb #a3c65c29
 def tally(
-    answers: list[tuple],  # by `ask`
+    answers: list[tuple],  # by ask_all
     digits: Iterable[int],  # what the images show: 3 or 7
     names: Iterable[int] | None = None,  # of the images; None is 0, 1, 2, …
 ) -> dict:  # n; refused: names of images without ink or not in scope; wrong: for each of `COLUMNS`, names of images with another answer, or with none
@@ -636,15 +636,15 @@ def bench(
     n: int,  # uploads to make
     x: np.ndarray,  # (m, 784) float32 ink, 0 to 1
     y: np.ndarray,  # (m, 1), 1 is a three and 0 a seven
-) -> tuple[dict, np.ndarray, np.ndarray]:  # the tally, by place in `x`; (n, 4) the answers, see ask; (n,) bool, whether it was a three
+) -> tuple[dict, np.ndarray, np.ndarray]:  # the tally, by place in `x`; (n, 4) the answers, see ask_all; (n,) bool, whether it was a three
     "Judge everybody on uploads of one kind."
     places = chosen(kind, n, y)
-    answers, three = [ask(make_upload(x[i], kind, int(i))) for i in places], np.asarray(y).ravel()[places] == 1
+    answers, three = [ask_all(make_upload(x[i], kind, int(i))) for i in places], np.asarray(y).ravel()[places] == 1
     return tally(answers, np.where(three, 3, 7), places), np.stack([p for p, *_ in answers]), three
 
 # %% ../nbs/11_uploads.ipynb #7f6ffaa6
 def calibration(
-    p: np.ndarray,  # (n, 4) probabilities of a three, see ask
+    p: np.ndarray,  # (n, 4) probabilities of a three, see ask_all
     three: np.ndarray,  # (n,) bool
 ) -> dict[str, float]:  # for each of `COLUMNS`
     "Measure how far the stated probabilities of the answers are from what came true (`ece`)."

@@ -17,7 +17,7 @@ from sklearn.datasets import load_digits
 from tqdm import tqdm
 
 from mnist_nbdev.data import load_mnist, load_sample
-from mnist_nbdev.uploads import COLUMNS, KINDS, ask, bench, calibration, noise_and_shapes, tally
+from mnist_nbdev.uploads import COLUMNS, KINDS, ask_all, bench, calibration, noise_and_shapes, tally
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,7 +47,7 @@ def neither():
 
 def judge(name, images, digits):
     "The counts for one set."
-    noted = tally([ask(image) for image in tqdm(images, name, disable=None)], digits)
+    noted = tally([ask_all(image) for image in tqdm(images, name, disable=None)], digits)
     return {'n': noted['n'], 'refused': len(noted['refused']), 'right': {column: noted['n'] - len(wrong) for column, wrong in noted['wrong'].items()}}
 
 
