@@ -132,8 +132,8 @@ with Page(title='3 or 7?', analytics_enabled=False, delete_cache=(600, 3600)) as
     outputs = [words, line, why_line, cnn, why_cnn, seen]
     quiet = dict(api_visibility='private', show_progress='hidden')
     image.change(show, image, outputs, trigger_mode='always_last', **quiet)
-    pad.input(lambda drawing: show(drawing) if drawing else gr.skip(), pad, outputs, trigger_mode='always_last', **quiet)  # an empty sheet is sent when the page opens
-    pad.clear(lambda: (blank(), *WAITING), None, [pad, *outputs], **quiet)
+    drawn = pad.input(lambda drawing: show(drawing) if drawing else gr.skip(), pad, outputs, trigger_mode='always_last', **quiet)  # an empty sheet is sent when the page opens
+    pad.clear(lambda: (blank(), *WAITING), None, [pad, *outputs], cancels=drawn, **quiet)  # or a late answer would stand beside an empty sheet
     examples.dataset.click(lambda: gr.Tabs(selected='picture'), None, tabs, **quiet)
     program, reply = gr.Button(visible=False), gr.JSON(visible=False)
     program.click(ask, image, reply, api_name='predict')

@@ -6,13 +6,14 @@
 __all__ = ['NEITHER', 'NETS', 'mlp', 'conv_block', 'cnn', 'between', 'warp', 'spread', 'thicken', 'refit', 'residue', 'augment',
            'digit_loss', 'three_logit', 'scope_logit', 'read_tensors', 'load_net']
 
-# %% ../nbs/07_nets.ipynb #20731765
-import math
+# %% ../nbs/07_nets.ipynb #fc3b648d
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .data import ASSETS
 
 # %% ../nbs/07_nets.ipynb #b954bb34
 def mlp(
@@ -21,12 +22,12 @@ def mlp(
     "Make a multilayer perceptron with one bend."
     return nn.Sequential(nn.Linear(784, hidden), nn.ReLU(), nn.Linear(hidden, 10))
 
-# %% ../nbs/07_nets.ipynb #267cb960
+# %% ../nbs/07_nets.ipynb #150388d7
 def conv_block(
     n_in: int,  # pictures that come in
     n_out: int,  # filters, and pictures that go out
     size: int,  # of a filter, in pixels; odd
-) -> list[nn.Module]:  # pictures (n, n_in, h, w) to (n, n_out, h/2, w/2)
+) -> list[nn.Module]:  # pictures (n, n_in, h, w) to (n, n_out, h//2, w//2)
     "Make the parts of one step: filters, normalisation, a bend, and the largest of each 2 by 2."
     return [nn.Conv2d(n_in, n_out, size, padding=size//2, bias=False), nn.BatchNorm2d(n_out), nn.ReLU(), nn.MaxPool2d(2)]
 
@@ -161,7 +162,7 @@ def scope_logit(
     "Compare three and seven with the other eight."
     return logits[:, [3, 7]].logsumexp(1, keepdim=True) - logits[:, NEITHER].logsumexp(1, keepdim=True)
 
-# %% ../nbs/07_nets.ipynb #e8096703
+# %% ../nbs/07_nets.ipynb #6d6f9658
 def read_tensors(
     path: str | Path,  # a .safetensors file of at most 500 kB
 ) -> dict[str, Tensor]:  # its arrays by name, all finite
@@ -171,11 +172,12 @@ def read_tensors(
     try:
         if path.stat().st_size > 500_000: raise ValueError('it is too large')
         tensors = load(path.read_bytes())
+        finite = all(t.isfinite().all() for t in tensors.values())
     except Exception as error: raise ValueError(f'{path} cannot be read as safetensors: {error}') from error
-    if not all(t.isfinite().all() for t in tensors.values()): raise ValueError(f'{path} holds weights that are not finite.')
+    if not finite: raise ValueError(f'{path} holds weights that are not finite.')
     return tensors
 
-# %% ../nbs/07_nets.ipynb #78267ee1
+# %% ../nbs/07_nets.ipynb #3075878e
 NETS = {'mlp': mlp, 'cnn': cnn}  # the networks that ship, by the name of their file
 
 
@@ -184,10 +186,9 @@ def load_net(
     path: str | Path | None = None,  # of its weights; None is what ships
 ) -> nn.Module:  # in evaluation mode: images (n, 784) to logits (n, 10)
     "Load a trained network; raises `ValueError` for weights that are not its own."
-    from importlib.resources import files
-    tensors = read_tensors(path or files('mnist_nbdev')/'assets'/f'{name}.safetensors')
-    net = NETS[name]()
-    expected = {key: t.shape for key, t in net.state_dict().items()}
-    if {key: t.shape for key, t in tensors.items()} != expected: raise ValueError(f'{path or name} does not hold the weights of the network {name!r}.')
+    if name not in NETS: raise ValueError(f'There is no network {name!r}: choose one of {", ".join(NETS)}.')
+    tensors, net = read_tensors(path or ASSETS/f'{name}.safetensors'), NETS[name]()
+    form = lambda state: {key: (t.shape, t.dtype) for key, t in state.items()}
+    if form(tensors) != form(net.state_dict()): raise ValueError(f'{path or name} does not hold the weights of the network {name!r}.')
     net.load_state_dict(tensors)
     return net.requires_grad_(False).eval()

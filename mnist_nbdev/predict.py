@@ -28,7 +28,7 @@ def read_weights(
         raise ValueError(f'{path} does not hold w (784, 1) and b (1,) as float32.')
     return Linear(**tensors)
 
-# %% ../nbs/04_predict.ipynb #c353e323
+# %% ../nbs/04_predict.ipynb #6f9b5287
 MODELS = ('linear', 'cnn', 'mlp', 'recipe')  # the shipped models
 
 
@@ -70,7 +70,7 @@ class Prediction:
     in_scope: bool  # False when the image does not look like a three or a seven at all
     pixels: Tensor  # (28, 28) float32 in [0, 1], what the model saw
 
-# %% ../nbs/04_predict.ipynb #0febcfe6
+# %% ../nbs/04_predict.ipynb #9cec464d
 def predict(
     image,  # a path, bytes, an open file, a PIL image, an array, a tensor or a Gradio sketch: see to_mnist
     model: str = 'linear',  # one of `MODELS`

@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['SMALL', 'COARSE', 'FINE', 'NO_INK', 'scale_to', 'shrink', 'to_grey', 'despeckle', 'paper_of', 'ink_on', 'half_width',
-           'darker_by_shape', 'darker_by_light', 'run_lengths', 'remove_lines', 'Part', 'find_parts', 'likeness',
-           'likeliest', 'belongs', 'around', 'locate', 'trace', 'plain_ink', 'find_digit', 'drop_specks', 'crop_to_ink',
-           'pen_width', 'as_pen', 'fit_box', 'centre_by_mass', 'is_prepared', 'to_mnist']
+           'darker_by_shape', 'darker_by_light', 'run_lengths', 'long_lines', 'remove_lines', 'Part', 'find_parts',
+           'likeness', 'likeliest', 'belongs', 'around', 'locate', 'trace', 'plain_ink', 'find_digit', 'drop_specks',
+           'crop_to_ink', 'pen_width', 'as_pen', 'fit_box', 'centre_by_mass', 'is_prepared', 'to_mnist']
 
-# %% ../nbs/10_prepare.ipynb #7d5141e9
+# %% ../nbs/10_prepare.ipynb #6556dd3f
 import math
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,11 +21,11 @@ from torch import Tensor
 
 from .read import to_image, to_pixels
 
-# %% ../nbs/10_prepare.ipynb #a54605e6
+# %% ../nbs/10_prepare.ipynb #5b62c233
 SMALL = 64  # a picture with no longer side is taken to have one paper, evenly lit
 COARSE = 320  # the longer side of the picture in which a digit is looked for
 FINE = 160  # the longer side of the picture in which it is traced
-NO_INK = 'There is no ink in this image: it is all of one shade. Draw or photograph a digit.'
+NO_INK = 'There is no ink in this image, or too little. Draw or photograph a digit, large and dark enough to be seen.'
 
 
 def scale_to(
@@ -79,7 +78,7 @@ def paper_of(
     continued = np.pad(paper[edge:-edge, edge:-edge], edge, mode='reflect', reflect_type='odd')
     return np.clip(continued, .6*paper, paper)
 
-# %% ../nbs/10_prepare.ipynb #3388ef59
+# %% ../nbs/10_prepare.ipynb #c33952ce
 def ink_on(
     grey: np.ndarray,  # (h, w) in [0, 1], dark ink on lighter paper
     window: int,  # see paper_of
@@ -127,15 +126,30 @@ def run_lengths(
     after = np.minimum.accumulate(np.where(mask, len(mask), at)[::-1])[::-1]
     return np.moveaxis(np.where(mask, after - before - 1, 0), 0, axis)
 
-# %% ../nbs/10_prepare.ipynb #404da3b8
+# %% ../nbs/10_prepare.ipynb #0bd79ba4
+def long_lines(
+    mask: np.ndarray,  # (h, w) bool, where there is ink
+    axis: int,  # 0 looks for upright lines, 1 for level ones
+) -> np.ndarray:  # (h, w) bool, within the mask
+    "Find straight runs longer than half the picture, if there are several or if one crosses the picture from edge to edge."
+    n, across = mask.shape[axis], mask.shape[1 - axis]
+    length = 2*int(.275*n) + 1
+    fat = scipy.ndimage.maximum_filter1d(mask.astype(np.uint8), 3, axis=1 - axis)  # a line may be a little crooked
+    runs = scipy.ndimage.maximum_filter1d(scipy.ndimage.minimum_filter1d(fat, length, axis=axis), length, axis=axis)
+    labels, count = scipy.ndimage.label(runs, np.ones((3, 3)))
+    if count == 1:  # the bar of a seven, perhaps
+        (box,) = scipy.ndimage.find_objects(labels)
+        middle = (box[1 - axis].start + box[1 - axis].stop)/2
+        if box[axis].stop - box[axis].start < n - 4 or not .08*across < middle < .92*across: return np.zeros_like(mask)
+    return mask & (runs > 0)
+
+# %% ../nbs/10_prepare.ipynb #a3b98aa8
 def remove_lines(
     mask: np.ndarray,  # (h, w) bool, where there is ink
 ) -> np.ndarray:  # (h, w) bool
     "Remove thin straight lines longer than half the picture, except where a stroke crosses them."
     for axis in (1, 0):
-        length = max(2, int(.55*mask.shape[axis]))
-        fat = scipy.ndimage.maximum_filter1d(mask.astype(np.uint8), 3, axis=1 - axis)  # a line may be a little crooked
-        line = mask & (scipy.ndimage.maximum_filter1d(scipy.ndimage.minimum_filter1d(fat, length, axis=axis), length, axis=axis) > 0)
+        line = long_lines(mask, axis)
         if not line.any(): continue
         across = run_lengths(mask, 1 - axis)
         width = np.median(across[line])
@@ -153,7 +167,7 @@ class Part(NamedTuple):
     edges: int  # how many edges of the picture it touches, 0 to 4
     around: bool  # whether it spans most of the picture both ways, as a frame does
 
-# %% ../nbs/10_prepare.ipynb #a01b8df6
+# %% ../nbs/10_prepare.ipynb #18ec07ec
 def find_parts(
     ink: np.ndarray,  # (h, w), about 0 on paper
 ) -> tuple[np.ndarray, list[Part]]:  # (h, w) int labels, 0 for none; the parts that are large enough to be a digit
@@ -165,7 +179,7 @@ def find_parts(
     labels = scipy.ndimage.label(scipy.ndimage.binary_dilation(mask, iterations=max(1, side//100)), np.ones((3, 3)))[0]*mask
     parts = []
     for label, box in enumerate(scipy.ndimage.find_objects(labels), 1):
-        if box is None or (size := max(at.stop - at.start for at in box)) < .035*side: continue
+        if box is None or (size := max(at.stop - at.start for at in box)) < .012*side: continue
         own, (rows, cols) = labels[box] == label, box
         slender = own.sum()/half_width(np.pad(own, 1))**2
         edges = (rows.start <= 1) + (cols.start <= 1) + (rows.stop >= h - 1) + (cols.stop >= w - 1)
@@ -250,10 +264,10 @@ def trace(
     if ink.max() < .02: raise ValueError(NO_INK)
     return ((ink/np.median(ink[ink > .5*ink.max()]) - .25)/.55).clip(0, 1)
 
-# %% ../nbs/10_prepare.ipynb #7e94b043
+# %% ../nbs/10_prepare.ipynb #ccad7e06
 def plain_ink(
     grey: np.ndarray,  # (h, w) in [0, 1]
-) -> np.ndarray:  # ink, enlarged to about 100 pixels
+) -> np.ndarray:  # (h', w') float32 in [0, 1], ink; small pictures enlarged to about 100 pixels
     "Measure the ink on one even paper; raises `ValueError` when there is none."
     if np.ptp(grey) > 0 and darker_by_shape(grey) < 0: grey = 1 - grey
     paper = np.percentile(grey, 90)
@@ -299,12 +313,12 @@ def pen_width(
     inside = np.pad(ink > .5, 1)
     return float(4*scipy.ndimage.distance_transform_edt(inside)[inside].mean() - 2) if inside.any() else 0.
 
-# %% ../nbs/10_prepare.ipynb #c8c3771f
+# %% ../nbs/10_prepare.ipynb #31c32f47
 def as_pen(
     ink: np.ndarray,  # (h, w) in [0, 1], cropped
     thinnest: float = .08,  # of the longer side
     thickest: float = .21,  # of the longer side
-) -> np.ndarray:  # (h', w') float32 in [0, 1], a little larger if the pen is thicker now; the same if its width was between these
+) -> np.ndarray:  # (h', w') float32 in [0, 1], a little larger if it was drawn again; the same if its width was between these
     "Draw the stroke again with a pen that is neither too thin nor too thick."
     side, width = max(ink.shape), pen_width(ink)
     grow = (np.clip(width, thinnest*side, thickest*side) - width)/2
@@ -345,14 +359,15 @@ def is_prepared(
     length = max(np.ptp(np.flatnonzero(a)) + 1 for a in along)
     return bool(length in (19, 20) and max(abs(c - 14) for c in centre) < .6)
 
-# %% ../nbs/10_prepare.ipynb #6649cbb0
+# %% ../nbs/10_prepare.ipynb #02fc33dd
 def to_mnist(
     image,  # a path, bytes, an open file, a PIL image, an array, a tensor or a Gradio sketch: see to_image
 ) -> Tensor:  # (28, 28) float32 in [0, 1], ink is 1
     "Make of an image what MNIST's makers would have made of it; raises `ValueError` for what is no image or has no ink."
     pixels = to_pixels(to_image(image))
-    if pixels.shape == (28, 28):
-        for ink in (pixels, 1 - pixels):
+    if pixels.shape[:2] == (28, 28):
+        grey = to_grey(pixels)
+        for ink in (grey, 1 - grey):
             if is_prepared(ink): return torch.from_numpy(ink.copy())
     digit = crop_to_ink(drop_specks(find_digit(pixels)), .3)
     return torch.from_numpy(centre_by_mass(fit_box(crop_to_ink(as_pen(digit)))))

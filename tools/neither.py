@@ -1,6 +1,7 @@
 """Images that are no digit, for `tools/build_nets.py`: letters, scribbles, shapes, textures, silhouettes, cut-up digits.
 
-They teach the networks that there is something else, and are used for nothing but that: scope is judged on other images.
+They teach the networks that there is something else, and are used for nothing but that: scope is judged on other images, though
+the noise and shapes among those are of like sorts.
 """
 import math
 from itertools import cycle, islice
@@ -80,7 +81,7 @@ def cut(rng, x, y):
 
 
 def neither(n, x, y, seed=0):
-    "(n, 784) float32 images of no digit, fitted and centred as MNIST's; `x` (m, 28, 28) and `y` (m,) are digits to cut up."
+    "At most n images of no digit, (n, 784) float32, fitted and centred as MNIST's; `x` (m, 28, 28) and `y` (m,) are digits to cut up."
     rng, images = np.random.default_rng(seed), []
     makers = (lambda: canvas(letter, rng), lambda: canvas(scribble, rng), lambda: canvas(shape, rng), lambda: texture(rng), lambda: silhouette(rng), lambda: cut(rng, x, y))
     order = [0, 1, 5, 0, 2, 4, 1, 5, 3, 0]  # letters are the largest share
