@@ -246,7 +246,7 @@ def locate(
     _, belief, dark, mask = max(found, key=lambda reading: reading[0], default=(0, 0, None, None))
     return (dark, mask) if belief > 1 else None
 
-# %% ../nbs/10_prepare.ipynb #6aefb50a
+# %% ../nbs/10_prepare.ipynb #cdf83534
 def trace(
     pixels: np.ndarray,  # (h, w) or (h, w, 3) float32 in [0, 1]
     dark: bool,  # whether its ink is dark
@@ -254,7 +254,7 @@ def trace(
 ) -> np.ndarray:  # ink, the longer side `FINE`
     "Trace the digit that was found, in all the detail that there is; raises `ValueError` when it is gone at a closer look."
     box, scale = around(mask), pixels.shape[0]/mask.shape[0]
-    crop = pixels[tuple(slice(int(at.start*scale), math.ceil(at.stop*scale)) for at in box)]
+    crop = pixels[tuple(slice(min(int(at.start*scale), n - 1), math.ceil(at.stop*scale)) for at, n in zip(box, pixels.shape))]  # in a hair-thin picture, rounding may lead past the end
     grey = scale_to(despeckle(to_grey(shrink(crop, 2*FINE))), FINE)
     near = scipy.ndimage.binary_dilation(mask[box], iterations=2).astype(np.float32)
     near = np.asarray(Image.fromarray(near).resize(grey.shape[::-1], Image.Resampling.BILINEAR)) > .3
