@@ -16,6 +16,7 @@ from gradio.utils import get_upload_folder
 from mnist_nbdev.answer import answer, bars, facts
 from mnist_nbdev.data import ASSETS
 from mnist_nbdev.predict import load_model
+from mnist_nbdev.prepare import NO_INK
 from mnist_nbdev.read import MAX_BYTES
 
 AT_ONCE, IN_LINE = 2, 64  # questions answered at a time, each by one thread, and waiting; who comes after these is told so
@@ -66,6 +67,18 @@ def show(image):
     except ValueError as error: return heading('No answer.', str(error)), *WAITING[1:]
     seen, line, cnn = a.pictures()
     return heading(a.words, a.note), bars(a.line), line, bars(a.cnn) if a.cnn.in_scope else 'neither', cnn, seen
+
+
+def show_drawn(drawing):
+    "The same for the sheet, where having no ink yet is no mistake; and whether it was asked. Gradio sends None when the page opens."
+    if drawing is None: return gr.skip(), *[gr.skip()]*len(WAITING)
+    shown = show(drawing)
+    return True, *(WAITING if shown[0] == heading('No answer.', NO_INK) else shown)
+
+
+def look_again(drawn, drawing):
+    "Take an answer back if the sheet was cleared while it was on its way."
+    return WAITING if drawn and drawing is None else gr.skip()
 
 
 def ask(image):
@@ -132,8 +145,9 @@ with Page(title='3 or 7?', analytics_enabled=False, delete_cache=(600, 3600)) as
     outputs = [words, line, why_line, cnn, why_cnn, seen]
     quiet = dict(api_visibility='private', show_progress='hidden')
     image.change(show, image, outputs, trigger_mode='always_last', **quiet)
-    drawn = pad.input(lambda drawing: show(drawing) if drawing else gr.skip(), pad, outputs, trigger_mode='always_last', **quiet)  # an empty sheet is sent when the page opens
-    pad.clear(lambda: (blank(), *WAITING), None, [pad, *outputs], cancels=drawn, **quiet)  # or a late answer would stand beside an empty sheet
+    drawn = gr.State(False)
+    pad.input(show_drawn, pad, [drawn, *outputs], trigger_mode='always_last', **quiet).then(look_again, [drawn, pad], outputs, **quiet)
+    pad.clear(lambda: (blank(), *WAITING), None, [pad, *outputs], **quiet)
     examples.dataset.click(lambda: gr.Tabs(selected='picture'), None, tabs, **quiet)
     program, reply = gr.Button(visible=False), gr.JSON(visible=False)
     program.click(ask, image, reply, api_name='predict')
