@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['batches', 'gradients', 'sgd_step', 'train_epoch', 'is_right', 'validate', 'History', 'check_classes', 'check_data',
-           'fit']
+           'schedule', 'fit']
 
 # %% ../nbs/03_train.ipynb #2077e970
 import sys
@@ -133,6 +133,14 @@ def check_data(
         check_labels(logits, y[:1]) if logits.shape[1] == 1 else check_classes(logits.expand(len(y), -1), y)
         if not x.sum().isfinite(): raise ValueError('Some pixels are infinite or NaN.')
 
+# %% ../nbs/03_train.ipynb #c91fae6f
+def schedule(
+    lr: float | Callable,  # learning rate; or a function of the share of the training that is done, 0 at the first step
+    steps: int,  # of the whole training
+) -> Iterator[float]:  # a rate for each step
+    "Spread a learning rate over the steps."
+    return (lr(step/steps) for step in range(steps)) if callable(lr) else repeat(lr, steps)
+
 # %% ../nbs/03_train.ipynb #a955b87f
 def fit(
     data: Digits,  # images and labels to train on and to judge by
@@ -150,9 +158,7 @@ def fit(
     from tqdm.auto import tqdm
     model = init_linear(seed, data.train_x.shape[1]) if model is None else model
     check_data(data, model)
-    generator, history = torch.Generator().manual_seed(seed) if shuffle else None, History()
-    steps = epochs*-(-len(data.train_x)//bs)
-    rates = (lr(step/steps) for step in range(steps)) if callable(lr) else repeat(lr)
+    generator, rates, history = torch.Generator().manual_seed(seed) if shuffle else None, schedule(lr, epochs*-(-len(data.train_x)//bs)), History()
     for epoch in tqdm(range(epochs), 'epochs', disable=not (sys.stderr.isatty() if progress is None else progress)):
         train_epoch(model, batches(data.train_x, data.train_y, bs, generator), rates, loss)
         history.append(*validate(model, data.valid_x, data.valid_y, bs, loss))

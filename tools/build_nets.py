@@ -2,7 +2,7 @@
 
     python tools/build_nets.py [cnn] [mlp] [--epochs N]
 
-The networks are trained on the first 55,000 of MNIST's training images, distorted anew every time (nbs/07_nets.ipynb), with what is
+The networks are trained on the first 55,000 of MNIST's training images, distorted anew every time (nbs/14_distort.ipynb), with what is
 neither a digit among them (tools/neither.py). The other 5,000 are kept for choosing the threshold of scope (nbs/04_predict.ipynb). One
 thread and fixed seeds: the same machine gives the same bytes; another gives the same to within rounding, which training
 amplifies, so compare accuracies and not bytes.
@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from tqdm import tqdm
 
 from mnist_nbdev.data import ASSETS, load_mnist
-from mnist_nbdev.nets import NETS, augment, digit_loss, three_logit
+from mnist_nbdev.distort import augment, digit_loss
+from mnist_nbdev.nets import NETS, three_logit
 from neither import neither
 
 HELD_OUT, BATCH, OTHERS = 5000, 256, 96

@@ -3,7 +3,7 @@
     python tools/build_weights.py [--check]
 
 `recipe` is the documented one of nbs/03_train.ipynb. `linear` is the same model with its three repairs (shuffled, from zero, cross-entropy), trained
-for pictures as people send them: on four copies of each image, three in ten mildly distorted (nbs/07_nets.ipynb), and with a smaller step at the end.
+for pictures as people send them: on four copies of each image, three in ten mildly distorted (nbs/14_distort.ipynb), and with a smaller step at the end.
 
 Training runs in double precision and is rounded to single at the end, so that the last bits, in which
 machines differ, are gone. `--check` compares instead of writing: `recipe` to the byte, `linear`, whose distorted images
@@ -16,7 +16,7 @@ from safetensors.torch import load, save
 
 from mnist_nbdev.data import ASSETS, Digits, load_sample
 from mnist_nbdev.linear import Linear, bce_loss, init_linear
-from mnist_nbdev.nets import augment
+from mnist_nbdev.distort import augment
 from mnist_nbdev.train import fit
 
 

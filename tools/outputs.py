@@ -1,8 +1,9 @@
 """Run every notebook and fail if a stored output is not what the code gives today.
 
-    python tools/outputs.py [--update] [NOTEBOOK ...]
+    python tools/outputs.py [--update] [--slow] [NOTEBOOK ...]
 
 `--update` stores the fresh outputs instead, pictures in 256 colours: to the eye the same, in a third of the bytes. A cell that says `#| varies` (it prints timings) is run and not compared.
+One that says `#| slow` is left out, as nbdev_test does, unless `--slow` is given; then, too, it is run and not compared.
 """
 import argparse
 import base64
@@ -22,10 +23,12 @@ from PIL import Image
 from tqdm import tqdm
 
 
-def run(path):
+def run(path, slow=False):
     "The notebook as it comes out of a fresh kernel, cleaned; raises if a cell fails."
     nb = nbformat.read(path, 4)
-    NotebookClient(nb, timeout=600, kernel_name='python3', coalesce_streams=True, extra_arguments=['--IPKernelApp.log_level=40'], resources={'metadata': {'path': str(path.parent)}}).execute()
+    for cell in nb.cells:
+        if says(cell, 'slow') and not slow: cell.source = ''
+    NotebookClient(nb, timeout=1200, kernel_name='python3', coalesce_streams=True, extra_arguments=['--IPKernelApp.log_level=40'], resources={'metadata': {'path': str(path.parent)}}).execute()
     return cleaned(nb)
 
 
@@ -63,7 +66,10 @@ def same(a, b):
     return a.keys() == b.keys() and all(same_picture(a[mime], b[mime]) if mime == 'image/png' else a[mime] == b[mime] for mime in a)
 
 
-def varies(cell): return re.search(r'^#\|\s*varies\s*$', cell.source, re.M)
+def says(cell, what): return re.search(rf'^#\|\s*{what}\s*$', cell.source, re.M)
+
+
+def varies(cell): return says(cell, 'varies') or says(cell, 'slow')
 
 
 def stale_cells(stored, fresh):
@@ -75,13 +81,13 @@ def stale_cells(stored, fresh):
 def missing_outputs(nb): return [i for i, cell in enumerate(nb.cells) if cell.cell_type == 'code' and varies(cell) and not cell.outputs]
 
 
-def check(path, update):
+def check(path, update, slow=False):
     "The cells of one notebook that are out of date; with `update`, after storing the fresh outputs."
-    fresh, stored = run(path), cleaned(nbformat.read(path, 4))
+    fresh, stored = run(path, slow), cleaned(nbformat.read(path, 4))
     stale = stale_cells(stored, fresh) + missing_outputs(stored)
     if update:
         nb = read_nb(path)
-        for i in stale: nb.cells[i].outputs = fresh.cells[i].outputs
+        for i in stale + [i for i, cell in enumerate(stored.cells) if slow and says(cell, 'slow')]: nb.cells[i].outputs = fresh.cells[i].outputs
         for cell in nb.cells:
             for output in cell.get('outputs', []):
                 if 'image/png' in output.get('data', {}): output['data']['image/png'] = shrunk(''.join(output['data']['image/png']))
@@ -93,9 +99,10 @@ if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('notebooks', nargs='*', type=Path, help='the default is all of them')
     parser.add_argument('--update', action='store_true', help='store the fresh outputs of stale cells')
+    parser.add_argument('--slow', action='store_true', help='run the slow cells, too; with --update, store what they give')
     args = parser.parse_args()
     paths = [p.resolve() for p in args.notebooks] or sorted(p for p in get_config().nbs_path.rglob('*.ipynb') if not any(part.startswith(('_', '.')) for part in p.parts[-2:]))
     with ThreadPoolExecutor(2) as pool:
-        results = dict(zip(paths, tqdm(pool.map(lambda path: check(path, args.update), paths), total=len(paths), disable=None)))
+        results = dict(zip(paths, tqdm(pool.map(lambda path: check(path, args.update, args.slow), paths), total=len(paths), disable=None)))
     for path, stale in results.items(): print(f'{path.name}: {f"stale outputs in cells {stale}" if stale else "fresh"}')
     sys.exit(any(results.values()) and not args.update)
