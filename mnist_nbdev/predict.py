@@ -41,9 +41,10 @@ def read_model(
 
 
 def load_model(
-    name: str = 'linear',  # one of `MODELS`
+    name: str | Linear = 'linear',  # one of `MODELS`, or a line of your own, which is given back as it is
 ) -> Linear | nn.Module:  # images (n, 784) to logits: (n, 1) of a three, or (n, 10) of a network; read once, then kept
     "Load one of the shipped models; raises `ValueError` for another name."
+    if isinstance(name, Linear): return name
     if name not in MODELS: raise ValueError(f'There is no model {name!r}: choose one of {", ".join(MODELS)}.')
     return read_model(name)
 
@@ -51,7 +52,7 @@ def load_model(
 @torch.no_grad()
 def ask(
     x: Tensor,  # (n, 784) float32 prepared images
-    model: str = 'linear',  # one of `MODELS`
+    model: str | Linear = 'linear',  # one of `MODELS`, or a line of your own
 ) -> tuple[Tensor, Tensor]:  # (n, 1) logits of "three, not seven"; (n, 1) logits of "three or seven, and no other digit"
     "Ask a model which of the two digits each image shows, and the network whether it shows one of them."
     ten = load_model('cnn')(x)
@@ -73,7 +74,7 @@ class Prediction:
 # %% ../nbs/04_predict.ipynb #9cec464d
 def predict(
     image,  # a path, bytes, an open file, a PIL image, an array, a tensor or a Gradio sketch: see to_mnist
-    model: str = 'linear',  # one of `MODELS`
+    model: str | Linear = 'linear',  # one of `MODELS`, or a line of your own
 ) -> Prediction:  # the digit, its probability, whether it is one of the two at all, and the pixels that decided
     "Tell whether an image shows a three or a seven; raises `ValueError` for what is no image, has no ink, or for another model."
     load_model(model)
