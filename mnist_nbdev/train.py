@@ -26,10 +26,9 @@ def batches(
     generator: torch.Generator | None = None,  # shuffles with it; None keeps the order
 ) -> Iterator[tuple[Tensor, Tensor]]:  # (xb, yb), without copying when the order is kept
     "Cut images and labels into batches."
-    if generator is not None:
-        order = torch.randperm(len(x), generator=generator)
-        x, y = x[order], y[order]
-    return zip(x.split(bs), y.split(bs))
+    if generator is None: return zip(x.split(bs), y.split(bs))
+    order = torch.randperm(len(x), generator=generator)
+    return ((x.index_select(0, rows), y.index_select(0, rows)) for rows in order.split(bs))  # copied a batch at a time, while it is needed
 
 # %% ../nbs/03_train.ipynb #4d31720d
 def gradients(
