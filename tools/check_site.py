@@ -12,11 +12,13 @@ import re
 import shutil
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from configparser import ConfigParser
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
+from itertools import repeat
 from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -222,16 +224,24 @@ def dead_links(folder, home, facts):
             elif (match := repo.match(url)) and not (ROOT/unquote(match[1])).exists(): yield name, f'broken link: {match[1]} is not in the repository'
 
 
-def check(chromium, folder, names=None, shots=None, quiet=False):
-    "Everything wrong with a built site, or with some pages of it, as one list of `page: kind: what`."
-    names, found, facts = names or sorted(p.relative_to(folder).as_posix() for p in folder.rglob('*.html')), {}, {}
-    with serve(folder) as home:
+def look_at(names, home, shots, quiet):
+    "Look at some pages in a browser of their own."
+    seen = {}
+    with browser() as chromium:
         for name in names:
             began = time.time()
-            found[name], facts[name] = look(chromium, home, name, shots)
-            fact = facts[name]
+            _, fact = seen[name] = look(chromium, home, name, shots)
             if not quiet: print(f"{name:32} {fact['figures']:3} figures {fact['formulae']:4} formulae {fact['folds']:2} folds "
                                 f"{len(fact['links']):4} links {time.time() - began:5.1f} s", flush=True)
+    return seen
+
+
+def check(chromium, folder, names=None, shots=None, quiet=False):
+    "Everything wrong with a built site, or with some pages of it, as one list of `page: kind: what`; two browsers share the pages."
+    names = names or sorted(p.relative_to(folder).as_posix() for p in folder.rglob('*.html'))
+    with serve(folder) as home, ThreadPoolExecutor(2) as pool:
+        seen = {name: both for part in pool.map(look_at, filter(None, (names[::2], names[1::2])), *map(repeat, (home, shots, quiet))) for name, both in part.items()}
+        found, facts = ({name: seen[name][i] for name in names} for i in (0, 1))
         for name, problem in dead_links(folder, home, facts): found[name].append(problem)
         titles = {name: facts[name]['title'] for name in names if name != '404.html'}
         found['search.json'] = searched(chromium, home, titles)
