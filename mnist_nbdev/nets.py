@@ -6,7 +6,7 @@
 __all__ = ['NEITHER', 'NETS', 'hidden_layer', 'Mlp', 'init_mlp', 'log_softmax', 'cross_entropy', 'cross_entropy_grad', 'mlp',
            'conv2d', 'conv_block', 'cnn', 'three_logit', 'scope_logit', 'read_tensors', 'load_net']
 
-# %% ../nbs/07_nets.ipynb #6a8b10a8
+# %% ../nbs/07_nets.ipynb #aa53a3c4
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,16 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from .data import ASSETS
-from .linear import GRADS, size_as_tensor
-from .train import check_classes
+from .linear import GRADS, check_classes, size_as_tensor
 
-# %% ../nbs/07_nets.ipynb #24257fba
+# %% ../nbs/07_nets.ipynb #cf5e88ef
 def hidden_layer(
     x: Tensor,  # (n, 784) images
     w: Tensor,  # (784, hidden) of the same dtype
     b: Tensor,  # (hidden,)
 ) -> Tensor:  # (n, hidden), none below zero
-    "Add up weighted pixels, and cut off what is below zero."
+    "Add up weighted pixels, and cut off what is below zero; raises `ValueError` for images of another dtype."
+    if x.dtype != w.dtype: raise ValueError(f'The images are {x.dtype} and the weights {w.dtype}: convert one, as in x.to({w.dtype}).')
     return (x @ w + b).clamp_(min=0)
 
 # %% ../nbs/07_nets.ipynb #f5e2003b
@@ -100,14 +100,15 @@ def mlp(
     "Make a multilayer perceptron with one bend."
     return nn.Sequential(nn.Linear(784, hidden), nn.ReLU(), nn.Linear(hidden, 10))
 
-# %% ../nbs/07_nets.ipynb #34471a1d
+# %% ../nbs/07_nets.ipynb #1181357d
 def conv2d(
     x: Tensor,  # (n, c, h, w) pictures
-    weight: Tensor,  # (filters, c, k, k)
+    weight: Tensor,  # (filters, c, k, k), with k at most h and w
 ) -> Tensor:  # (n, filters, h - k + 1, w - k + 1)
-    "Lay each filter on every place, multiply and add; to be read, not to be fast."
+    "Lay each filter on every place, multiply and add: to be read, not to be fast; raises `ValueError` for filters that do not fit."
     k = weight.shape[-1]
     rows, cols = x.shape[2] - k + 1, x.shape[3] - k + 1
+    if weight.shape[1:] != (x.shape[1], k, k) or min(rows, cols) < 1: raise ValueError(f'Filters of shape {tuple(weight.shape)} do not fit pictures of shape {tuple(x.shape)}.')
     return sum(torch.einsum('ncrs,fc->nfrs', x[:, :, i:i + rows, j:j + cols], weight[:, :, i, j]) for i in range(k) for j in range(k))
 
 # %% ../nbs/07_nets.ipynb #150388d7
@@ -142,7 +143,7 @@ def scope_logit(
     "Compare three and seven with the other eight."
     return logits[:, [3, 7]].logsumexp(1, keepdim=True) - logits[:, NEITHER].logsumexp(1, keepdim=True)
 
-# %% ../nbs/07_nets.ipynb #6d6f9658
+# %% ../nbs/07_nets.ipynb #e3baa683
 def read_tensors(
     path: str | Path,  # a .safetensors file of at most 500 kB
 ) -> dict[str, Tensor]:  # its arrays by name, all finite
@@ -150,8 +151,9 @@ def read_tensors(
     from safetensors.torch import load
     path = Path(path)
     try:
-        if path.stat().st_size > 500_000: raise ValueError('it is too large')
-        tensors = load(path.read_bytes())
+        with path.open('rb') as file: data = file.read(500_001)
+        if len(data) > 500_000: raise ValueError('it is too large')
+        tensors = load(data)
         finite = all(t.isfinite().all() for t in tensors.values())
     except Exception as error: raise ValueError(f'{path} cannot be read as safetensors: {error}') from error
     if not finite: raise ValueError(f'{path} holds weights that are not finite.')

@@ -43,8 +43,10 @@ def read_model(
 def load_model(
     name: str | Linear = 'linear',  # one of `MODELS`, or a line of your own, which is given back as it is
 ) -> Linear | nn.Module:  # images (n, 784) to logits: (n, 1) of a three, or (n, 10) of a network; read once, then kept
-    "Load one of the shipped models; raises `ValueError` for another name."
-    if isinstance(name, Linear): return name
+    "Load one of the shipped models; raises `ValueError` for another name, or a line of another form."
+    if isinstance(name, Linear):
+        if name.w.shape != (784, 1): raise ValueError(f'A line for threes and sevens has weights of shape (784, 1), and this one {tuple(name.w.shape)}.')
+        return name
     if name not in MODELS: raise ValueError(f'There is no model {name!r}: choose one of {", ".join(MODELS)}.')
     return read_model(name)
 

@@ -34,7 +34,7 @@ def read_file(
     "Read a file; raises `ValueError` for one that is missing, unreadable or too large."
     try:
         if path.is_dir(): raise OSError(21, 'it is a folder')
-        if not path.is_file(): raise OSError(2, 'there is no such file')  # nor a pipe, which might never end
+        if not path.is_file(): raise OSError(2, 'it is a pipe or a device' if path.exists() else 'there is no such file')  # a pipe might never end
         with path.open('rb') as file: data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES: raise OSError(27, f'it is too large, {MAX_BYTES:,} bytes is the most')
         return data

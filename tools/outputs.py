@@ -102,7 +102,7 @@ if __name__ == '__main__':
     parser.add_argument('--slow', action='store_true', help='run the slow cells, too; with --update, store what they give')
     args = parser.parse_args()
     paths = [p.resolve() for p in args.notebooks] or sorted(p for p in get_config().nbs_path.rglob('*.ipynb') if not any(part.startswith(('_', '.')) for part in p.parts[-2:]))
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(1 if args.slow else 2) as pool:  # slow cells are timed, and want the machine for themselves
         results = dict(zip(paths, tqdm(pool.map(lambda path: check(path, args.update, args.slow), paths), total=len(paths), disable=None)))
     for path, stale in results.items(): print(f'{path.name}: {f"stale outputs in cells {stale}" if stale else "fresh"}')
     sys.exit(any(results.values()) and not args.update)
