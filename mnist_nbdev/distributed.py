@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['LOSSES', 'COLUMNS', 'HELP', 'shard_gradients', 'pick_device', 'group', 'add_up', 'Recipe', 'steps', 'replacing',
-           'save_checkpoint', 'load_checkpoint', 'on_rank_0', 'step_together', 'resume', 'train', 'walk', 'cut',
-           'score', 'part_path', 'score_shard', 'check_scoring', 'write_parquet', 'merge', 'deal', 'score_round',
-           'score_folder', 'run_train', 'add_train', 'run_predict', 'add_predict', 'make_parser', 'main']
+           'check_writable', 'save_checkpoint', 'load_checkpoint', 'on_rank_0', 'step_together', 'resume', 'train',
+           'walk', 'cut', 'score', 'part_path', 'score_shard', 'check_scoring', 'write_parquet', 'merge', 'deal',
+           'score_round', 'score_folder', 'run_train', 'add_train', 'run_predict', 'add_predict', 'make_parser', 'main']
 
 # %% ../nbs/08_distributed.ipynb #9b102058
 import argparse
@@ -62,13 +62,14 @@ def pick_device(
     torch.cuda.set_device(rank)
     return torch.device('cuda', rank)
 
-# %% ../nbs/08_distributed.ipynb #9651a599
+# %% ../nbs/08_distributed.ipynb #5eb1b4fd
 @contextmanager
 def group(
     device: torch.device = torch.device('cpu'),  # of this process
     timeout: float = 600.,  # seconds that a process waits for the others
 ) -> Iterator[tuple[int, int]]:  # the rank of this process, and how many there are
-    "Join the processes that torchrun started, or form a group of one; leave it at the end."
+    "Join the processes that torchrun started, or form a group of one; leave it at the end. Raises `ValueError` for a timeout that is none."
+    if not 0 < timeout < 1e9: raise ValueError(f'Nobody can wait for {timeout:g} seconds: choose a number above 0.')
     seconds, started = timedelta(seconds=timeout), 'RANK' in os.environ
     together = not started or os.environ.get('LOCAL_WORLD_SIZE') == os.environ['WORLD_SIZE']  # on one machine
     if together: os.environ.setdefault('GLOO_SOCKET_IFNAME', next(name for _, name in socket.if_nameindex() if name.startswith('lo')))
@@ -87,7 +88,7 @@ def add_up(
     dist.all_reduce(flat)
     return [part.view_as(grad) for part, grad in zip(flat.split([grad.numel() for grad in grads]), grads)]
 
-# %% ../nbs/08_distributed.ipynb #9944f1a7
+# %% ../nbs/08_distributed.ipynb #75fa3b78
 LOSSES = {loss.__name__: loss for loss in (mnist_loss, bce_loss)}  # by the name that a command line gives
 
 
@@ -99,13 +100,14 @@ class Recipe:
     bs: int = 256  # images in a batch, from 1: of all processes together
     loss: str = 'mnist_loss'  # or 'bce_loss'
     shuffle: bool = False  # draw new batches every epoch
-    seed: int = 0  # of the initial weights and of the shuffling
+    seed: int = 0  # of the initial weights and of the shuffling, from 0 to 2⁶³ - 1
 
     def __post_init__(self):
         "Check the values."
         if self.epochs < 0: raise ValueError(f'There cannot be {self.epochs} epochs: choose 0 or more.')
         if self.bs < 1: raise ValueError(f'A batch cannot hold {self.bs} images: choose 1 or more.')
         if not 0 < self.lr < float('inf'): raise ValueError(f'The learning rate cannot be {self.lr}: choose a number above 0.')
+        if not 0 <= self.seed < 2**63: raise ValueError(f'The seed cannot be {self.seed}: choose a number from 0 to {2**63 - 1}.')
         if self.loss not in LOSSES: raise ValueError(f'There is no loss {self.loss!r}: choose one of {", ".join(LOSSES)}.')
 
 # %% ../nbs/08_distributed.ipynb #b92943f7
@@ -133,6 +135,14 @@ def replacing(
             os.fsync(file.fileno())
         partial.replace(path)
     finally: partial.unlink(missing_ok=True)
+
+# %% ../nbs/08_distributed.ipynb #71938c85
+def check_writable(
+    path: Path,  # of a file to be written
+):  # nothing
+    "Raise `ValueError` if there can be no such file."
+    if path.is_dir(): raise ValueError(f'{str(path)!r} cannot be written: it is a folder.')
+    if not os.access(path.parent, os.W_OK): raise ValueError(f'{str(path)!r} cannot be written: ' + ('its folder may not be written to.' if path.parent.is_dir() else 'there is no such folder.'))
 
 # %% ../nbs/08_distributed.ipynb #253d807f
 def save_checkpoint(
@@ -296,18 +306,18 @@ def score_shard(
     with replacing(path) as file: file.write(text.getvalue().encode('utf-8', 'backslashreplace'))  # a name may hold bytes that are no text
     return len(names)
 
-# %% ../nbs/08_distributed.ipynb #a75af442
+# %% ../nbs/08_distributed.ipynb #fa07446c
 def check_scoring(
     folder: Path,  # to be scored
-    out: Path,  # the table to be written
+    out: Path,  # the table to be written, .csv or .parquet
     shard: int = 500,  # files in a shard
 ):  # nothing
     "Raise `ValueError` if there is no such folder, the table could not be written, or a shard would be empty."
     if not folder.is_dir(): raise ValueError(f'There is no folder {str(folder)!r}.')
     if out.suffix not in ('.csv', '.parquet'): raise ValueError(f'The results go to a .csv or a .parquet file, and {out.name!r} is neither.')
     if out.suffix == '.parquet' and not find_spec('pyarrow'): raise ValueError('Writing Parquet needs pyarrow: pip install pyarrow, or name a .csv file.')
-    if not out.parent.is_dir() or out.is_dir(): raise ValueError(f'{str(out)!r} cannot be written: ' + ('it is a folder.' if out.is_dir() else 'there is no such folder.'))
     if shard < 1: raise ValueError(f'A shard cannot hold {shard} files: choose 1 or more.')
+    check_writable(out)
 
 # %% ../nbs/08_distributed.ipynb #d70dd27a
 def write_parquet(
@@ -390,7 +400,7 @@ def score_folder(
         shutil.rmtree(parts)
     return sum(files for _, files, _ in done), sum(files - scored for _, files, scored in done)
 
-# %% ../nbs/08_distributed.ipynb #5642b630
+# %% ../nbs/08_distributed.ipynb #70ad4717
 def run_train(
     args: argparse.Namespace,  # the options
 ):  # nothing
@@ -398,9 +408,8 @@ def run_train(
     device, checkpoint = pick_device(args.device), args.checkpoint or args.out.with_name(args.out.name + '.checkpoint')
     recipe = Recipe(args.epochs, args.lr, args.bs, args.loss, args.shuffle, args.seed)
     if args.every < 1: raise ValueError(f'There cannot be a checkpoint every {args.every} steps: choose 1 or more.')
-    for path in (args.out, checkpoint):
-        if not path.parent.is_dir(): raise ValueError(f'{str(path)!r} cannot be written: there is no such folder.')
     with group(device, args.timeout) as (rank, size):
+        on_rank_0(lambda: [check_writable(path) for path in (args.out, checkpoint)])
         data = Digits(*(t.to(device) for t in load_sample()))
         model = train(data, recipe, checkpoint, args.every)
         if rank > 0: return
