@@ -55,13 +55,13 @@ def sgd_step(
 def train_epoch(
     model,  # a hand-made model or an `nn.Module`; its parameters change in place
     batches: Iterable[tuple[Tensor, Tensor]],  # (xb, yb), as `batches` makes them
-    lr: float | Iterator[float],  # learning rate, or an iterator that gives one for each batch
+    lr: float | Iterable[float],  # learning rate, or one for each batch; there the epoch ends when they are used up
     loss: Callable = mnist_loss,  # of logits and labels
 ):  # nothing
     "Take a step for every batch."
     needs_autograd = isinstance(model, nn.Module)
     params = [param.detach() for param in model.train().parameters()] if needs_autograd else model
-    rates = lr if isinstance(lr, Iterator) else repeat(lr)
+    rates = lr if isinstance(lr, Iterable) else repeat(lr)
     with torch.inference_mode(not needs_autograd):
         for (xb, yb), rate in zip(batches, rates): sgd_step(params, gradients(model, xb, yb, loss), rate)
 
