@@ -500,5 +500,5 @@ def main(
     if why: print(f'mnist_nbdev.distributed: {why}', file=sys.stderr)
     return status
 
-# %% ../nbs/08_distributed.ipynb #0a7f4013
+# %% ../nbs/08_distributed.ipynb #2afbc3ea
 if __name__ == '__main__' and '__file__' in globals(): sys.exit(main())
