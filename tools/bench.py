@@ -246,11 +246,15 @@ def choose(s, ours, quick):
     settings = [(bs, passes, lr) for bs in (64, 128, 256) for passes in (4, 6, 8, 12) for lr in (2., 3., 4., 6.)]
     for bs, passes, lr in tqdm(settings[::12] if quick else settings, 'choosing on held-out images'):
         steps = passes*-(-len(s.train_x)//bs)
-        judged = np.array([[validate(ours(p.train_x, p.train_y, bs, steps, lambda t: lr*(1 - t), seed), p.valid_x, p.valid_y, loss=bce_loss) for p in parts] for seed in range(1 if quick else 2)])
+        falling = lambda t: lr*(1 - t)
+        judged = np.array([[validate(ours(p.train_x, p.train_y, bs, steps, falling, seed), p.valid_x, p.valid_y, loss=bce_loss) for p in parts]
+                           for seed in range(1 if quick else 2)])
         rows.append({'bs': bs, 'passes': passes, 'lr': lr, 'steps': steps, 'loss': round(judged[..., 0].mean(), 5), 'errors': judged[..., 2].sum(1).mean()})
     for C in (.03, .1, .3, 1., 3.):
-        logits = [torch.tensor(fit_sklearn(LogisticRegression(C=C, max_iter=1000), p).decision_function(p.valid_x.numpy()), dtype=torch.float32)[:, None] for p in parts]
-        rows.append({'C': C, 'loss': round(np.mean([bce_loss(z, p.valid_y).item() for z, p in zip(logits, parts)]), 5), 'errors': sum(int(((z > 0) != (p.valid_y > .5)).sum()) for z, p in zip(logits, parts))})
+        fitted = [fit_sklearn(LogisticRegression(C=C, max_iter=1000), p) for p in parts]
+        logits = [torch.tensor(model.decision_function(p.valid_x.numpy()), dtype=torch.float32)[:, None] for model, p in zip(fitted, parts)]
+        losses = [bce_loss(z, p.valid_y).item() for z, p in zip(logits, parts)]
+        rows.append({'C': C, 'loss': round(np.mean(losses), 5), 'errors': sum(wrong(model, p) for model, p in zip(fitted, parts))})
     return rows
 
 
@@ -318,7 +322,8 @@ WATCH = '''import resource, sys, time
 start = time.perf_counter()
 {}
 print(1e3*(time.perf_counter() - start), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss*(1 if sys.platform == 'darwin' else 1024)/1e6)'''
-LAUNCH = 'import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))'  # Linux counts into a process's peak what its parent held when it started it; so a small parent
+# Linux counts into a process's peak what its parent held when it started it; so a small parent
+LAUNCH = 'import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))'
 
 
 def fresh(program):
@@ -366,11 +371,13 @@ def bench(quick):
              'batched': by_turns('batched', n(7), batched(s))}
     with tempfile.TemporaryDirectory() as folder:
         files = write_folder(Path(folder), .05 if quick else 1)
-        times['load'] = by_turns('load', n(5), {'load_sample()': lambda: data.load_sample, f'load_sample(folder of {files:,} PNGs)': lambda: lambda: data.load_sample(folder)})
+        loads = {'load_sample()': lambda: data.load_sample, f'load_sample(folder of {files:,} PNGs)': lambda: lambda: data.load_sample(folder)}
+        times['load'] = by_turns('load', n(5), loads)
+    ratios = {what: {name: ratio(ms, next(iter(rows.values()))) for name, ms in rows.items()} for what, rows in times.items()}
     packages = ('torch', 'numpy', 'scikit-learn', 'fastai', 'pillow')
     return {'date': datetime.date.today().isoformat(), 'quick': quick, 'machine': machine(),
             'versions': {'python': platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}},
-            'goals': list(judge(times)), 'milliseconds': times, 'ratios': {what: {name: ratio(ms, next(iter(table.values()))) for name, ms in table.items()} for what, table in times.items()},
+            'goals': list(judge(times)), 'milliseconds': times, 'ratios': ratios,
             'start_ms': start_ms, 'peak_mb': peak_mb,
             'calls': {name: calls(make()[1]) for name, make in loops.items()},
             'errors': errors, 'stopped_early': early, 'choice': choice}
@@ -416,7 +423,7 @@ def as_text(value, indent=1, depth=2):
 
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--quick', action='store_true', help='a little of everything, in half a minute; stored only with --out')
+    parser.add_argument('--quick', action='store_true', help='a little of everything, in about a minute; stored only with --out')
     parser.add_argument('--out', type=Path, help=f'where to store the times; without --quick the default is {NOTEBOOK.with_suffix(".json").relative_to(ROOT)}')
     args = parser.parse_args()
     default_device(False)
