@@ -61,7 +61,7 @@ def train_epoch(
     "Take a step for every batch."
     needs_autograd = isinstance(model, nn.Module)
     params = [param.detach() for param in model.train().parameters()] if needs_autograd else model
-    rates = lr if isinstance(lr, Iterable) else repeat(lr)
+    rates = lr if hasattr(lr, '__iter__') else repeat(lr)
     with torch.inference_mode(not needs_autograd):
         for (xb, yb), rate in zip(batches, rates): sgd_step(params, gradients(model, xb, yb, loss), rate)
 
