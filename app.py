@@ -71,7 +71,7 @@ def show(image):
 
 def show_drawn(drawing):
     "The same for the sheet, where having no ink yet is no mistake; and whether it was asked. Gradio sends None when the page opens."
-    if drawing is None: return gr.skip(), *[gr.skip()]*len(WAITING)
+    if drawing is None: return gr.skip()
     shown = show(drawing)
     return True, *(WAITING if shown[0] == heading('No answer.', NO_INK) else shown)
 

@@ -37,6 +37,7 @@ from fastai.torch_core import default_device
 from PIL import Image
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
+from tables import as_text, processor
 from threadpoolctl import threadpool_limits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -345,9 +346,7 @@ def start_ups(rounds):
 
 def machine():
     "What it ran on."
-    lines = Path('/proc/cpuinfo').read_text().splitlines() if Path('/proc/cpuinfo').exists() else []
-    cpu = next((line.split(':')[1].strip() for line in lines if line.startswith('model name')), platform.processor() or platform.machine())
-    return {'cpu': cpu, 'cores': os.cpu_count(), 'system': platform.system(), 'threads': torch.get_num_threads()}
+    return {'cpu': processor(), 'cores': os.cpu_count(), 'system': platform.system(), 'threads': torch.get_num_threads()}
 
 
 def bench(quick):
@@ -411,14 +410,6 @@ def table(result):
     for goal in result['goals']:
         low, mid, high = goal['ratio']
         yield f'  {goal["what"]} over {goal["over"]}, {goal["goal"]}: {mid:.2f} ({low:.2f} to {high:.2f}), {"met" if goal["met"] else "NOT MET"}'
-
-
-def as_text(value, indent=1, depth=2):
-    "JSON with a line for each row of a table."
-    rows = list(value.items()) if isinstance(value, dict) else [(None, v) for v in value] if isinstance(value, list) else []
-    if not depth or not any(isinstance(v, (dict, list)) for _, v in rows): return json.dumps(value)
-    lines = [' '*indent + ('' if key is None else f'{json.dumps(key)}: ') + as_text(v, indent + 1, depth - 1) for key, v in rows]
-    return ',\n'.join(lines).join(('{\n', '\n' + ' '*(indent - 1) + '}') if isinstance(value, dict) else ('[\n', '\n' + ' '*(indent - 1) + ']'))
 
 
 if __name__ == '__main__':

@@ -22,6 +22,7 @@ import torch
 from safetensors.numpy import save
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.svm import SVC
+from tables import as_text, processor
 from threadpoolctl import threadpool_limits
 from torch import nn
 from tqdm import tqdm
@@ -159,9 +160,7 @@ def choose(data):
 
 def machine():
     "Where and with what it was measured."
-    lines = Path('/proc/cpuinfo').read_text().splitlines() if Path('/proc/cpuinfo').exists() else []
-    cpu = next((line.split(': ')[1] for line in lines if line.startswith('model name')), platform.processor())
-    return {'cpu': cpu, 'instructions': torch.backends.cpu.get_cpu_capability(), 'threads': 1, 'python': platform.python_version(),
+    return {'cpu': processor(), 'instructions': torch.backends.cpu.get_cpu_capability(), 'threads': 1, 'python': platform.python_version(),
             **{m.__name__: m.__version__ for m in (torch, np, sklearn)}}
 
 # ---- the table
@@ -175,12 +174,6 @@ def differs(old, new, exact):
     if exact: return '' if (before == after).all() and new['wrong'] == old['wrong'] else f'errors {new["errors"]} instead of {old["errors"]}, or of other images'
     allowed = 3*np.sqrt((before.var() + after.var() + 1)/len(after))  # one image may always fall on the other side
     return '' if abs(before.mean() - after.mean()) <= allowed else f'{after.mean():.1f} errors on average instead of {before.mean():.1f}'
-
-
-def as_text(table):
-    "JSON with a line for each rung."
-    dump = lambda v: '{\n' + ',\n'.join(f'  {json.dumps(key)}: {json.dumps(value)}' for key, value in v.items()) + '\n }' if isinstance(v, dict) else json.dumps(v)
-    return '{\n' + ',\n'.join(f' {json.dumps(key)}: {dump(value)}' for key, value in table.items()) + '\n}\n'
 
 
 if __name__ == '__main__':
@@ -205,5 +198,5 @@ if __name__ == '__main__':
     elif not args.times: table['rungs'] |= {name: table['rungs'].get(name, {}) | judge(name, args.seeds, data) for name in args.rungs}
     if not args.choose: measure_times(table, args.rungs, data)
     rungs = {name: table['rungs'][name] for name in RUNGS if name in table['rungs']}
-    TABLE.write_text(as_text({'machine': machine(), 'recipe_seconds': table.get('recipe_seconds'), 'choices': table.get('choices'), 'used': USED, 'rungs': rungs}))
+    TABLE.write_text(as_text({'machine': machine(), 'recipe_seconds': table.get('recipe_seconds'), 'choices': table.get('choices'), 'used': USED, 'rungs': rungs}) + '\n')
     for name, rung in rungs.items(): print(f'{name}: {np.mean(rung["errors"]):.1f} errors, {rung["numbers"]:,} numbers, {rung["bytes"]:,} bytes, time {rung.get("time")}')

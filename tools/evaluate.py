@@ -7,13 +7,13 @@ makes some of them again. Debian's package dataset-fashion-mnist and ../shared/d
 """
 import argparse
 import gzip
-import json
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.datasets import load_digits
+from tables import as_text
 from tqdm import tqdm
 
 from mnist_nbdev.data import load_mnist, load_sample
@@ -62,12 +62,6 @@ def evaluate(n):
             'scope': {name: {key: counts[key] for key in ('n', 'refused')} for name, counts in scope.items()}, 'kinds': dict(zip(judged, noted))}
 
 
-def as_text(result):
-    "JSON with a line for each kind and each set."
-    dump = lambda v: '{\n' + ',\n'.join(f'  {json.dumps(key)}: {json.dumps(value)}' for key, value in v.items()) + '\n }' if isinstance(v, dict) else json.dumps(v)
-    return '{\n' + ',\n'.join(f' {json.dumps(key)}: {dump(value)}' for key, value in result.items()) + '\n}\n'
-
-
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('-n', type=int, default=100, help='uploads of each kind')
@@ -75,6 +69,6 @@ if __name__ == '__main__':
     args = parser.parse_args()
     torch.set_num_threads(1)
     result = evaluate(args.n)
-    args.out.write_text(as_text(result))
+    args.out.write_text(as_text(result) + '\n')
     right = {name: 1 - np.mean([len(c['wrong'][name])/c['n'] for c in result['kinds'].values()]) for name in COLUMNS}
     print(f'{args.out.name}: mean over {len(KINDS)} kinds', {name: f'{v:.1%}' for name, v in right.items()}, result['scope'])
