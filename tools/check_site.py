@@ -112,9 +112,9 @@ def browser():
 # ---- looking
 
 @contextmanager
-def opened(chromium, url, home, problems, scheme='light', size=WIDE):
+def opened(chromium, url, home, problems, scheme='light', size=WIDE, motion='reduce'):
     "Open a page, adding to `problems` what its console, its scripts and its requests complain of."
-    context = chromium.new_context(color_scheme=scheme, viewport=size, reduced_motion='reduce',
+    context = chromium.new_context(color_scheme=scheme, viewport=size, reduced_motion=motion,
                                    permissions=['clipboard-read', 'clipboard-write'])
     page = context.new_page()
 
