@@ -201,6 +201,15 @@ export function once(paint) {  // however often it is called, paint runs once, i
   };
 }
 
+export class Spoken {  // tells a screen reader what has come of it, once things have settled
+  constructor() { this.element = el('p', {className: 'widget-spoken', 'aria-live': 'polite'}); }
+
+  say(text) {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => { this.element.textContent = text; }, 700);
+  }
+}
+
 // ---- the address of the page
 
 export const readAddress = () => new URLSearchParams(location.search);  // what it asks for, from anybody: check each value
