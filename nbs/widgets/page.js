@@ -165,7 +165,7 @@ const repaint = () => requestAnimationFrame(() => painters.forEach(paint => pain
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
 for (const part of [document.documentElement, document.body]) new MutationObserver(repaint).observe(part, {attributes: true, attributeFilter: ['class', 'data-scheme', 'data-jp-theme-light']});
 
-export const formatPercent = p => `${(100*p).toFixed(1)}%`;
+export const formatPercent = p => p > .999 && p < 1 ? 'over 99.9%' : `${(100*p).toFixed(1)}%`;
 
 // ---- time
 
