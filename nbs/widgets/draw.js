@@ -75,7 +75,7 @@ export default async function draw(root) {
 
   root.append(
     el('p', {}, 'Draw a ', el('b', {className: 'three', textContent: '3'}), ' or a ', el('b', {className: 'seven', textContent: '7'}), ' on the white pad, or let a sample be drawn.'),
-    row(captioned(pad.canvas, 'your drawing'), column(row(captioned(seen, 'what the model sees'), captioned(why, 'what each pixel says')), captioned(sums, 'red, blue and bias add up to the logit'))),
+    row(captioned(pad.canvas, 'your drawing'), column(row(captioned(seen, 'the model sees'), captioned(why, 'each pixel says')), captioned(sums, 'red, blue and bias add up to the logit'))),
     row(button('A sample 3', sample(3)), button('A sample 7', sample(7)), button('Undo', () => pad.undo()), button('Clear', () => pad.clear()), over),
     verdict, pad.help, spoken.element);
   root.widget = {pad};  // for tools/widgets/draw.py

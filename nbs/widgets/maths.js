@@ -3,6 +3,10 @@
 // Names and shapes are the package's. A matrix is a Float64Array, row after row; an image is 784 numbers in [0, 1], ink is 1.
 // No line here touches the page. tools/check_widgets.py runs all of it beside the package and fails where the two differ.
 
+const {PI, abs, ceil, cos, exp, floor, hypot, imul, log, log1p, max, min, round, sqrt} = Math;
+
+export const clamp = (v, low = 0, high = 1) => max(low, min(high, v));
+
 // ---- random numbers
 
 export class Random {  // from a seed, the same numbers in every browser: mulberry32 (Tommy Ettinger, 2017)
@@ -11,19 +15,19 @@ export class Random {  // from a seed, the same numbers in every browser: mulber
   uniform() {  // in [0, 1)
     this.state = (this.state + 0x6D2B79F5) >>> 0;
     let t = this.state;
-    t = Math.imul(t ^ t >>> 15, t | 1);
-    t ^= t + Math.imul(t ^ t >>> 7, t | 61);
+    t = imul(t ^ t >>> 15, t | 1);
+    t ^= t + imul(t ^ t >>> 7, t | 61);
     return ((t ^ t >>> 14) >>> 0)/2**32;
   }
 
   normal() {  // of mean 0 and variance 1, after Box and Muller (1958)
-    return Math.sqrt(-2*Math.log(1 - this.uniform()))*Math.cos(2*Math.PI*this.uniform());
+    return sqrt(-2*log(1 - this.uniform()))*cos(2*PI*this.uniform());
   }
 
   permutation(n) {  // the numbers from 0 to n - 1, shuffled after Fisher and Yates
     const order = Uint32Array.from({length: n}, (_, i) => i);
     for (let i = n - 1; i > 0; i--) {
-      const j = Math.floor(this.uniform()*(i + 1));
+      const j = floor(this.uniform()*(i + 1));
       [order[i], order[j]] = [order[j], order[i]];
     }
     return order;
@@ -48,9 +52,9 @@ export function logits({w, b}, x, rows) {  // of the images in those rows of x; 
   return z;
 }
 
-export const sigmoid = z => 1/(1 + Math.exp(-z));
+export const sigmoid = z => 1/(1 + exp(-z));
 
-export const logSigmoid = z => Math.min(z, 0) - Math.log1p(Math.exp(-Math.abs(z)));  // without overflow
+export const logSigmoid = z => min(z, 0) - log1p(exp(-abs(z)));  // without overflow
 
 const mean = (z, y, term) => z.reduce((sum, zi, i) => sum + term(zi, y[i]), 0)/z.length;
 
@@ -59,7 +63,7 @@ const each = (z, y, slope) => z.map((zi, i) => slope(sigmoid(zi), y[i])/z.length
 export const LOSSES = {  // by name: the loss of logits and labels (1 is a three), and its derivative in each logit
   mean: {
     name: 'mean |y − p|',
-    loss: (z, y) => mean(z, y, (zi, yi) => Math.abs(yi - sigmoid(zi))),
+    loss: (z, y) => mean(z, y, (zi, yi) => abs(yi - sigmoid(zi))),
     grad: (z, y) => each(z, y, (p, yi) => (p < yi ? -1 : 1)*p*(1 - p)),
   },
   bce: {
@@ -90,26 +94,26 @@ export const countErrors = (z, y) => z.reduce((errors, zi, i) => errors + (zi > 
 // ---- drawing: strokes to ink
 
 export function addSegment(ink, size, [x0, y0], [x1, y1], radius) {  // a straight piece of a stroke, its edge smooth over a pixel
-  const low = (a, b) => Math.max(0, Math.floor(Math.min(a, b) - radius - 1)), high = (a, b) => Math.min(size - 1, Math.ceil(Math.max(a, b) + radius + 1));
+  const low = (a, b) => max(0, floor(min(a, b) - radius - 1)), high = (a, b) => min(size - 1, ceil(max(a, b) + radius + 1));
   const dx = x1 - x0, dy = y1 - y0, length = dx*dx + dy*dy;
   for (let y = low(y0, y1); y <= high(y0, y1); y++) for (let x = low(x0, x1); x <= high(x0, x1); x++) {
-    const along = length ? Math.max(0, Math.min(1, ((x - x0)*dx + (y - y0)*dy)/length)) : 0;
-    const distance = Math.hypot(x - x0 - along*dx, y - y0 - along*dy);
-    const level = Math.round(255*Math.max(0, Math.min(1, radius + .5 - distance)))/255;  // the levels of a picture of bytes
-    ink[y*size + x] = Math.max(ink[y*size + x], level);
+    const along = length ? clamp(((x - x0)*dx + (y - y0)*dy)/length) : 0;
+    const distance = hypot(x - x0 - along*dx, y - y0 - along*dy);
+    const level = round(255*clamp(radius + .5 - distance))/255;  // the levels of a picture of bytes
+    ink[y*size + x] = max(ink[y*size + x], level);
   }
 }
 
 export function drawStrokes(strokes, size, radius) {  // strokes are lists of points [x, y] in pixels; ink (size x size), 0 is paper
   const ink = new Float32Array(size*size);
-  for (const stroke of strokes) stroke.forEach((point, i) => addSegment(ink, size, stroke[Math.max(0, i - 1)], point, radius));
+  for (const stroke of strokes) stroke.forEach((point, i) => addSegment(ink, size, stroke[max(0, i - 1)], point, radius));
   return ink;
 }
 
 // ---- from a drawing to what MNIST's makers would have made of it (10_prepare)
 //
 // A picture is {w, h, v}: width, height, and the pixels in a Float64Array. A drawing has dark ink on white paper, and a pen at least a
-// twentieth of its side: so nobody has to ask which is the ink, and there are no specks of dust and no ruled lines to take out.
+// twentieth of its side: so nobody has to ask which is the ink, and there is no dust, and no ruled lines, to take out.
 
 const SIZE = 28, BOX = 20, FINE = 160;
 
@@ -137,19 +141,19 @@ function flip({w, h, v}) {  // rows become columns
 
 const bothWays = (a, f) => flip(f(flip(f(a))));  // f works along the rows
 
-const largest = v => v.reduce((a, b) => Math.max(a, b), -Infinity);
+const largest = v => v.reduce((a, b) => max(a, b), -Infinity);
 
-const round = v => Math.abs(v % 1) === .5 ? 2*Math.round(v/2) : Math.round(v);  // halves to the even number, as Python does
+const halfEven = v => abs(v % 1) === .5 ? 2*round(v/2) : round(v);  // to the nearest whole number, halves to the even one, as Python does
 
 function percentile(values, share) {  // between the two nearest, as NumPy does
-  const sorted = Float64Array.from(values).sort(), at = share*(sorted.length - 1), i = Math.floor(at);
-  return sorted[i] + (sorted[Math.min(i + 1, sorted.length - 1)] - sorted[i])*(at - i);
+  const sorted = Float64Array.from(values).sort(), at = share*(sorted.length - 1), i = floor(at);
+  return sorted[i] + (sorted[min(i + 1, sorted.length - 1)] - sorted[i])*(at - i);
 }
 
 const FILTERS = {  // Pillow's, and how far each reaches
   box: [.5, d => d > -.5 && d <= .5 ? 1 : 0],
-  bilinear: [1, d => Math.max(0, 1 - Math.abs(d))],
-  bicubic: [2, d => (d = Math.abs(d)) < 1 ? (1.5*d - 2.5)*d*d + 1 : d < 2 ? ((-.5*d + 2.5)*d - 4)*d + 2 : 0],
+  bilinear: [1, d => max(0, 1 - abs(d))],
+  bicubic: [2, d => (d = abs(d)) < 1 ? (1.5*d - 2.5)*d*d + 1 : d < 2 ? ((-.5*d + 2.5)*d - 4)*d + 2 : 0],
 };
 
 function weighRows(a, taps) {  // each new pixel of a row is a weighted sum of old ones: taps[x] is [[which, …], [weight, …]]
@@ -162,9 +166,9 @@ function weighRows(a, taps) {  // each new pixel of a row is a weighted sum of o
 }
 
 function resizeRows(a, w, [reach, filter]) {
-  const scale = a.w/w, stretch = Math.max(1, scale);
+  const scale = a.w/w, stretch = max(1, scale);
   return weighRows(a, Array.from({length: w}, (_, i) => {
-    const centre = (i + .5)*scale, first = Math.max(0, Math.floor(centre - reach*stretch + .5)), end = Math.min(a.w, Math.floor(centre + reach*stretch + .5));
+    const centre = (i + .5)*scale, first = max(0, floor(centre - reach*stretch + .5)), end = min(a.w, floor(centre + reach*stretch + .5));
     const from = Array.from({length: end - first}, (_, k) => first + k), weights = from.map(k => filter((k - centre + .5)/stretch));
     return [from, weights.map(t => t/weights.reduce((s, u) => s + u))];
   }));
@@ -173,7 +177,7 @@ function resizeRows(a, w, [reach, filter]) {
 const resize = (a, w, h, filter) => flip(resizeRows(flip(resizeRows(a, w, FILTERS[filter])), h, FILTERS[filter]));
 
 function scaleTo(a, side) {  // the longer side: areas are averaged to shrink, cubic curves fitted to enlarge
-  const scale = side/Math.max(a.w, a.h), size = n => Math.max(1, round(n*scale));
+  const scale = side/max(a.w, a.h), size = n => max(1, halfEven(n*scale));
   return resize(a, size(a.w), size(a.h), scale < 1 ? 'box' : 'bicubic');
 }
 
@@ -182,29 +186,29 @@ function correlateRows(a, kernel) {  // beyond the edge is a mirror
   return weighRows(a, Array.from({length: a.w}, (_, i) => [kernel.map((_, k) => mirror(i + k - (kernel.length - 1)/2)), kernel]));
 }
 
-const GAUSS = (g => g.map(t => t/g.reduce((s, u) => s + u)))([-3, -2, -1, 0, 1, 2, 3].map(d => Math.exp(-d*d/2/.7**2)));
+const GAUSS = (g => g.map(t => t/g.reduce((s, u) => s + u)))([-3, -2, -1, 0, 1, 2, 3].map(d => exp(-d*d/2/.7**2)));
 
 function largestRows(a, window, before) {  // the largest in a window that begins `before` pixels earlier, by doubling
   const row = new Float64Array(a.w + window), out = new Float64Array(a.v.length);
   for (let y = 0; y < a.h; y++) {
-    for (let i = 0; i < row.length; i++) row[i] = a.v[y*a.w + Math.max(0, Math.min(a.w - 1, i - before))];
+    for (let i = 0; i < row.length; i++) row[i] = a.v[y*a.w + clamp(i - before, 0, a.w - 1)];
     let m = 1;
     for (; 2*m <= window; m *= 2) for (let i = 0; i + m < row.length; i++) if (row[i + m] > row[i]) row[i] = row[i + m];
-    for (let x = 0; x < a.w; x++) out[y*a.w + x] = Math.max(row[x], row[x + window - m]);
+    for (let x = 0; x < a.w; x++) out[y*a.w + x] = max(row[x], row[x + window - m]);
   }
   return {...a, v: out};
 }
 
 function paperOf(grey, window) {  // as bright as the paper would be without the ink: a closing, continued to the edges
-  const lightest = bothWays(grey, a => largestRows(a, window, Math.floor((window - 1)/2))), negative = a => map(a, v => -v);
-  const paper = negative(bothWays(negative(lightest), a => largestRows(a, window, Math.floor(window/2))));
-  const edge = Math.min(Math.floor(window/2), Math.floor((Math.min(grey.w, grey.h) - 2)/3));
+  const lightest = bothWays(grey, a => largestRows(a, window, floor((window - 1)/2))), negative = a => map(a, v => -v);
+  const paper = negative(bothWays(negative(lightest), a => largestRows(a, window, floor(window/2))));
+  const edge = min(floor(window/2), floor((min(grey.w, grey.h) - 2)/3));
   if (edge < 1) return paper;
   const continued = bothWays(paper, a => make(a.w, a.h, (x, y) => {
     const at = i => a.v[y*a.w + i], low = edge, high = a.w - 1 - edge;
     return x < low ? 2*at(low) - at(2*low - x) : x > high ? 2*at(high) - at(2*high - x) : at(x);
   }));
-  return map(paper, (p, i) => Math.min(p, Math.max(.6*p, continued.v[i])));
+  return map(paper, (p, i) => clamp(continued.v[i], .6*p, p));
 }
 
 function inkOn(grey, window) {  // how much darker each pixel is than the paper around it
@@ -216,12 +220,12 @@ function distances(mask) {  // from each marked pixel to the nearest that is not
   const {w, h} = mask, down = map(mask, () => 0), far = w + h;
   for (let x = 0; x < w; x++) {
     for (let y = 0, d = far; y < h; y++) down.v[y*w + x] = d = mask.v[y*w + x] ? d + 1 : 0;
-    for (let y = h - 1, d = far; y >= 0; y--) down.v[y*w + x] = Math.min(down.v[y*w + x], d = mask.v[y*w + x] ? d + 1 : 0);
+    for (let y = h - 1, d = far; y >= 0; y--) down.v[y*w + x] = min(down.v[y*w + x], d = mask.v[y*w + x] ? d + 1 : 0);
   }
   return make(w, h, (x, y, i) => {
     let best = down.v[i]**2;
-    for (let d = 1; d*d < best; d++) for (const at of [x - d, x + d]) if (at >= 0 && at < w) best = Math.min(best, d*d + down.v[y*w + at]**2);
-    return Math.sqrt(best);
+    for (let d = 1; d*d < best; d++) for (const at of [x - d, x + d]) if (at >= 0 && at < w) best = min(best, d*d + down.v[y*w + at]**2);
+    return sqrt(best);
   });
 }
 
@@ -237,7 +241,7 @@ function label(mask) {  // numbers for the parts that hang together, corners too
     if (!marked || labels.v[start]) return;
     labels.v[start] = ++n;
     for (const todo = [start]; todo.length;) {
-      const i = todo.pop(), x = i % mask.w, y = Math.floor(i/mask.w);
+      const i = todo.pop(), x = i % mask.w, y = floor(i/mask.w);
       for (let dy = -1; dy < 2; dy++) for (let dx = -1; dx < 2; dx++) {
         const j = i + dy*mask.w + dx;
         if (inside(mask, x + dx, y + dy) && mask.v[j] && !labels.v[j]) { labels.v[j] = n; todo.push(j); }
@@ -251,8 +255,8 @@ function boxOf(a, marked = v => v > 0) {  // the smallest box around what is mar
   let [x0, y0, x1, y1] = [a.w, a.h, -1, -1];
   a.v.forEach((v, i) => {
     if (!marked(v)) return;
-    const x = i % a.w, y = Math.floor(i/a.w);
-    [x0, y0, x1, y1] = [Math.min(x0, x), Math.min(y0, y), Math.max(x1, x), Math.max(y1, y)];
+    const x = i % a.w, y = floor(i/a.w);
+    [x0, y0, x1, y1] = [min(x0, x), min(y0, y), max(x1, x), max(y1, y)];
   });
   return {x: x0, y: y0, w: x1 - x0 + 1, h: y1 - y0 + 1};
 }
@@ -262,8 +266,8 @@ function findParts(ink) {  // the parts of ink that may be a digit, each with it
   labels.v.forEach((_, i) => { labels.v[i] *= mask.v[i]; });
   for (let k = 1; k <= n; k++) {
     const box = boxOf(labels, v => v === k), own = map(cut(labels, box), v => +(v === k)), pieces = cut(ink, box);
-    const size = Math.max(box.w, box.h), sum = own.v.reduce((a, b) => a + b, 0), width = largest(distances(padded(own, 1)).v);
-    if (size < .012*Math.max(ink.w, ink.h)) continue;
+    const size = max(box.w, box.h), sum = own.v.reduce((a, b) => a + b, 0), width = largest(distances(padded(own, 1)).v);
+    if (size < .012*max(ink.w, ink.h)) continue;
     parts.push({label: k, box, size, slender: sum/width**2, ink: pieces.v.reduce((s, v, i) => s + v*own.v[i], 0), around: box.h > .8*ink.h && box.w > .8*ink.w,
       edges: (box.y <= 1) + (box.x <= 1) + (box.y + box.h >= ink.h - 1) + (box.x + box.w >= ink.w - 1)});
   }
@@ -271,8 +275,8 @@ function findParts(ink) {  // the parts of ink that may be a digit, each with it
 }
 
 function likeness({ink, size, slender, edges, box}, side) {  // higher for what may be a digit
-  const score = ink*Math.min(1, size/(.12*side))*Math.min(1, slender/20)**3*[1, .3, .1, .3, .5][edges];
-  return Math.max(box.w, box.h) <= 6*Math.min(box.w, box.h) ? score : .05*score;
+  const score = ink*min(1, size/(.12*side))*min(1, slender/20)**3*[1, .3, .1, .3, .5][edges];
+  return max(box.w, box.h) <= 6*min(box.w, box.h) ? score : .05*score;
 }
 
 function likeliest(parts, side) {  // the part most like a digit, given the others
@@ -284,65 +288,57 @@ function likeliest(parts, side) {  // the part most like a digit, given the othe
 }
 
 function belongs(part, main) {  // close to the main part, not beside it, and of its order of size
-  const gap = (at, n) => Math.max(part.box[at] - main.box[at] - main.box[n], main.box[at] - part.box[at] - part.box[n]);
+  const gap = (at, n) => max(part.box[at] - main.box[at] - main.box[n], main.box[at] - part.box[at] - part.box[n]);
   const fits = part.ink > .04*main.ink && .12*main.size < part.size && part.size < 2*main.size && !part.edges && !part.around;
-  return part === main || fits && Math.max(gap('y', 'h'), gap('x', 'w')) < .25*main.size && gap('x', 'w') < .1*main.size;
+  return part === main || fits && max(gap('y', 'h'), gap('x', 'w')) < .25*main.size && gap('x', 'w') < .1*main.size;
 }
 
 function locate(grey) {  // where the digit is
-  const [labels, parts] = findParts(inkOn(grey, Math.max(3, Math.floor(Math.max(grey.w, grey.h)/4))));
+  const [labels, parts] = findParts(inkOn(grey, max(3, floor(max(grey.w, grey.h)/4))));
   if (!parts.length) throw Error(NO_INK);
-  const main = likeliest(parts, Math.max(grey.w, grey.h)), kept = new Set(parts.filter(part => belongs(part, main)).map(part => part.label));
+  const main = likeliest(parts, max(grey.w, grey.h)), kept = new Set(parts.filter(part => belongs(part, main)).map(part => part.label));
   return map(labels, v => +kept.has(v));
 }
 
 function around(mask) {  // its box, with a margin of a fifth
-  const {x, y, w, h} = boxOf(mask), extra = Math.floor(.2*Math.max(w - 1, h - 1)) + 2, x0 = Math.max(0, x - extra), y0 = Math.max(0, y - extra);
-  return {x: x0, y: y0, w: Math.min(mask.w, x + w + extra) - x0, h: Math.min(mask.h, y + h + extra) - y0};
+  const {x, y, w, h} = boxOf(mask), extra = floor(.2*max(w - 1, h - 1)) + 2, x0 = max(0, x - extra), y0 = max(0, y - extra);
+  return {x: x0, y: y0, w: min(mask.w, x + w + extra) - x0, h: min(mask.h, y + h + extra) - y0};
 }
 
 function trace(grey, mask, box) {  // the ink of the digit, the longer side FINE
   const fine = scaleTo(cut(grey, box), FINE), near = resize(dilate(cut(mask, box), 2), fine.w, fine.h, 'bilinear');
-  const ink = inkOn(fine, Math.max(3, Math.min(FINE/2, Math.floor(Math.max(mask.w, mask.h)*fine.h/(4*box.h))))), middle = percentile(ink.v, .5);
-  const smooth = map(bothWays(map(ink, v => v - middle), a => correlateRows(a, GAUSS)), (v, i) => near.v[i] > .3 ? Math.max(0, v) : 0), most = largest(smooth.v);
+  const ink = inkOn(fine, clamp(floor(max(mask.w, mask.h)*fine.h/(4*box.h)), 3, FINE/2)), middle = percentile(ink.v, .5);
+  const smooth = map(bothWays(map(ink, v => v - middle), a => correlateRows(a, GAUSS)), (v, i) => near.v[i] > .3 ? max(0, v) : 0), most = largest(smooth.v);
   if (most < .02) throw Error(NO_INK);
   const full = percentile(smooth.v.filter(v => v > .5*most), .5);
-  return map(smooth, v => Math.max(0, Math.min(1, (v/full - .25)/.55)));
-}
-
-function dropSpecks(ink) {  // parts of less than 3% of the largest
-  const [labels, n] = label(map(ink, v => +(v > .3))), sizes = new Float64Array(n + 1);
-  if (n < 2) return ink;
-  labels.v.forEach(k => { if (k) sizes[k]++; });
-  const large = k => sizes[k] >= .03*largest(sizes), near = dilate(map(labels, k => +(k > 0 && !large(k))), 2);
-  return map(ink, (v, i) => near.v[i] && !(labels.v[i] && large(labels.v[i])) ? 0 : v);
+  return map(smooth, v => clamp((v/full - .25)/.55));
 }
 
 function asPen(ink) {  // drawn again, if the pen was too thin or too thick for its size
-  const side = Math.max(ink.w, ink.h), inner = distances(map(padded(ink, 1), v => +(v > .5))).v.filter(d => d > 0);
-  const width = inner.length ? 4*inner.reduce((a, b) => a + b)/inner.length - 2 : 0, grow = (Math.max(.08*side, Math.min(.21*side, width)) - width)/2;
-  if (Math.abs(grow) < .5) return ink;
-  const mask = map(padded(ink, Math.floor(Math.abs(grow)) + 2), v => +(v > .5)), out = distances(map(mask, v => 1 - v)), deep = distances(mask);
-  return map(mask, (m, i) => Math.max(0, Math.min(1, grow + .5 - (out.v[i] - deep.v[i] + (m ? .5 : -.5)))));
+  const side = max(ink.w, ink.h), inner = distances(map(padded(ink, 1), v => +(v > .5))).v.filter(d => d > 0);
+  const width = inner.length ? 4*inner.reduce((a, b) => a + b)/inner.length - 2 : 0, grow = (clamp(width, .08*side, .21*side) - width)/2;
+  if (abs(grow) < .5) return ink;
+  const mask = map(padded(ink, floor(abs(grow)) + 2), v => +(v > .5)), out = distances(map(mask, v => 1 - v)), deep = distances(mask);
+  return map(mask, (m, i) => clamp(grow + .5 - (out.v[i] - deep.v[i] + (m ? .5 : -.5))));
 }
 
 function fitBox(ink) {  // to BOX pixels, a fifth of the stroke at full strength
-  const fitted = map(scaleTo(ink, BOX), v => Math.max(0, Math.min(1, v))), most = largest(fitted.v), full = percentile(fitted.v.filter(v => v > .3*most), .8);
-  return map(fitted, v => Math.min(1, v/full));
+  const fitted = map(scaleTo(ink, BOX), v => clamp(v)), most = largest(fitted.v), full = percentile(fitted.v.filter(v => v > .3*most), .8);
+  return map(fitted, v => min(1, v/full));
 }
 
 function corner(ink) {  // where on the canvas its corner goes, so that the centre of mass is in the middle
   const total = ink.v.reduce((a, b) => a + b), moment = along => ink.v.reduce((sum, v, i) => sum + v*along(i), 0)/total;
-  const place = (centre, n) => Math.max(0, Math.min(SIZE - n, round(SIZE/2 - centre)));
-  return [place(moment(i => i % ink.w), ink.w), place(moment(i => Math.floor(i/ink.w)), ink.h)];
+  const place = (centre, n) => clamp(halfEven(SIZE/2 - centre), 0, SIZE - n);
+  return [place(moment(i => i % ink.w), ink.w), place(moment(i => floor(i/ink.w)), ink.h)];
 }
 
 export function toMnist(pixels, width, height) {  // of a drawing; {pixels: 784 of them, place: {x, y, side}, the square of the drawing that they show}
   const grey = {w: width, h: height, v: Float64Array.from(pixels)}, mask = locate(grey), box = around(mask);
-  const traced = dropSpecks(trace(grey, mask, box)), first = boxOf(traced, (most => v => v > .3*most)(largest(traced.v))), drawn = asPen(cut(traced, first));
+  const traced = trace(grey, mask, box), first = boxOf(traced, (most => v => v > .3*most)(largest(traced.v))), drawn = asPen(cut(traced, first));
   const second = boxOf(drawn, (most => v => v > .2*most)(largest(drawn.v))), fitted = fitBox(cut(drawn, second)), [col, row] = corner(fitted);
   const canvas = make(SIZE, SIZE, (x, y) => inside(fitted, x - col, y - row) ? fitted.v[(y - row)*fitted.w + x - col] : 0);
-  const zoom = FINE/Math.max(box.w, box.h), unit = Math.max(second.w, second.h)/BOX, border = (drawn.w - first.w)/2;
+  const zoom = FINE/max(box.w, box.h), unit = max(second.w, second.h)/BOX, border = (drawn.w - first.w)/2;
   const start = (at, offset) => box[at] + (first[at] - border + second[at] - offset*unit)/zoom;
   return {pixels: canvas.v, place: {x: start('x', col), y: start('y', row), side: SIZE*unit/zoom}};
 }
