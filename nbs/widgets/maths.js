@@ -1,11 +1,12 @@
 // The mathematics of the pages that learn: what the package does in PyTorch, again in plain JavaScript.
 //
-// Names and shapes are the package's. A matrix is a Float64Array, row after row; an image is 784 numbers in [0, 1], ink is 1.
-// No line here touches the page. tools/check_widgets.py runs all of it beside the package and fails where the two differ.
+// Names and shapes are the package's; a matrix is a Float64Array, row after row. tools/check_widgets.py fails where the two differ.
 
 const {PI, abs, ceil, cos, exp, floor, hypot, imul, log, log1p, max, min, round, sqrt} = Math;
 
 export const clamp = (v, low = 0, high = 1) => max(low, min(high, v));
+
+const sum = values => values.reduce((a, b) => a + b, 0);
 
 // ---- random numbers
 
@@ -20,12 +21,10 @@ export class Random {  // from a seed, the same numbers in every browser: mulber
     return ((t ^ t >>> 14) >>> 0)/2**32;
   }
 
-  normal() {  // of mean 0 and variance 1, after Box and Muller (1958)
-    return sqrt(-2*log(1 - this.uniform()))*cos(2*PI*this.uniform());
-  }
+  normal() { return sqrt(-2*log(1 - this.uniform()))*cos(2*PI*this.uniform()); }  // Box and Muller (1958)
 
-  permutation(n) {  // the numbers from 0 to n - 1, shuffled after Fisher and Yates
-    const order = Uint32Array.from({length: n}, (_, i) => i);
+  permutation(n) {  // of the numbers from 0 to n - 1, after Fisher and Yates
+    const order = new Uint32Array(n).map((_, i) => i);
     for (let i = n - 1; i > 0; i--) {
       const j = floor(this.uniform()*(i + 1));
       [order[i], order[j]] = [order[j], order[i]];
@@ -45,9 +44,8 @@ export function logits({w, b}, x, rows) {  // of the images in those rows of x; 
   const n = w.length, count = rows ? rows.length : x.length/n, z = new Float64Array(count);
   for (let i = 0; i < count; i++) {
     const start = (rows ? rows[i] : i)*n;
-    let sum = b;
-    for (let j = 0; j < n; j++) sum += w[j]*x[start + j];
-    z[i] = sum;
+    z[i] = b;
+    for (let j = 0; j < n; j++) z[i] += w[j]*x[start + j];
   }
   return z;
 }
@@ -56,7 +54,7 @@ export const sigmoid = z => 1/(1 + exp(-z));
 
 export const logSigmoid = z => min(z, 0) - log1p(exp(-abs(z)));  // without overflow
 
-const mean = (z, y, term) => z.reduce((sum, zi, i) => sum + term(zi, y[i]), 0)/z.length;
+const mean = (z, y, term) => sum(z.map((zi, i) => term(zi, y[i])))/z.length;
 
 const each = (z, y, slope) => z.map((zi, i) => slope(sigmoid(zi), y[i])/z.length);
 
@@ -79,7 +77,7 @@ export function backward(x, dlogits, n, rows) {  // from the slope in each logit
     const start = (rows ? rows[i] : i)*n;
     for (let j = 0; j < n; j++) w[j] += d*x[start + j];
   });
-  return {w, b: dlogits.reduce((sum, d) => sum + d, 0)};
+  return {w, b: sum(dlogits)};
 }
 
 export function sgdStep(model, grad, lr) {  // moves the model, in place
@@ -89,7 +87,7 @@ export function sgdStep(model, grad, lr) {  // moves the model, in place
 
 export const evidence = ({w}, x) => w.map((wj, j) => wj*x[j]);  // of one image (05_explain); its sum and the bias are the logit
 
-export const countErrors = (z, y) => z.reduce((errors, zi, i) => errors + (zi > 0 !== y[i] > .5), 0);
+export const countErrors = (z, y) => sum(z.map((zi, i) => zi > 0 !== y[i] > .5));
 
 // ---- drawing: strokes to ink
 
@@ -97,10 +95,8 @@ export function addSegment(ink, size, [x0, y0], [x1, y1], radius) {  // a straig
   const low = (a, b) => max(0, floor(min(a, b) - radius - 1)), high = (a, b) => min(size - 1, ceil(max(a, b) + radius + 1));
   const dx = x1 - x0, dy = y1 - y0, length = dx*dx + dy*dy;
   for (let y = low(y0, y1); y <= high(y0, y1); y++) for (let x = low(x0, x1); x <= high(x0, x1); x++) {
-    const along = length ? clamp(((x - x0)*dx + (y - y0)*dy)/length) : 0;
-    const distance = hypot(x - x0 - along*dx, y - y0 - along*dy);
-    const level = round(255*clamp(radius + .5 - distance))/255;  // the levels of a picture of bytes
-    ink[y*size + x] = max(ink[y*size + x], level);
+    const along = length && clamp(((x - x0)*dx + (y - y0)*dy)/length), distance = hypot(x - x0 - along*dx, y - y0 - along*dy);
+    ink[y*size + x] = max(ink[y*size + x], round(255*clamp(radius + .5 - distance))/255);  // the levels of a picture of bytes
   }
 }
 
@@ -112,8 +108,8 @@ export function drawStrokes(strokes, size, radius) {  // strokes are lists of po
 
 // ---- from a drawing to what MNIST's makers would have made of it (10_prepare)
 //
-// A picture is {w, h, v}: width, height, and the pixels in a Float64Array. A drawing has dark ink on white paper, and a pen at least a
-// twentieth of its side: so nobody has to ask which is the ink, and there is no dust, and no ruled lines, to take out.
+// A picture is {w, h, v}: width, height, and pixels. A drawing has dark ink on white paper, and a pen a twentieth of its side or more:
+// so nobody has to ask which is the ink, and there is no dust, and no ruled lines, to take out.
 
 const SIZE = 28, BOX = 20, FINE = 160;
 
@@ -129,9 +125,11 @@ const map = (a, f) => ({w: a.w, h: a.h, v: a.v.map(f)});
 
 const cut = (a, {x, y, w, h}) => make(w, h, (i, j) => a.v[(y + j)*a.w + x + i]);
 
-const padded = (a, n) => make(a.w + 2*n, a.h + 2*n, (i, j) => inside(a, i - n, j - n) ? a.v[(j - n)*a.w + i - n] : 0);
-
 const inside = (a, x, y) => x >= 0 && y >= 0 && x < a.w && y < a.h;
+
+const onto = (a, w, h, col, row) => make(w, h, (x, y) => inside(a, x - col, y - row) ? a.v[(y - row)*a.w + x - col] : 0);
+
+const padded = (a, n) => onto(a, a.w + 2*n, a.h + 2*n, n, n);
 
 function flip({w, h, v}) {  // rows become columns
   const flipped = new Float64Array(w*h);
@@ -141,7 +139,7 @@ function flip({w, h, v}) {  // rows become columns
 
 const bothWays = (a, f) => flip(f(flip(f(a))));  // f works along the rows
 
-const largest = v => v.reduce((a, b) => max(a, b), -Infinity);
+const largest = values => values.reduce((a, b) => max(a, b));
 
 const halfEven = v => abs(v % 1) === .5 ? 2*round(v/2) : round(v);  // to the nearest whole number, halves to the even one, as Python does
 
@@ -157,11 +155,11 @@ const FILTERS = {  // Pillow's, and how far each reaches
 };
 
 function weighRows(a, taps) {  // each new pixel of a row is a weighted sum of old ones: taps[x] is [[which, …], [weight, …]]
-  const w = taps.length, v = new Float64Array(w*a.h);
-  taps.forEach(([from, weights], x) => from.forEach((column, k) => {
-    const weight = weights[k];
-    for (let y = 0; y < a.h; y++) v[y*w + x] += weight*a.v[y*a.w + column];
-  }));
+  const w = taps.length, n = max(...taps.map(([from]) => from.length)), v = new Float64Array(w*a.h), columns = new Int32Array(w*n), weights = new Float64Array(w*n);
+  taps.forEach(([from, share], x) => { columns.set(from, x*n); weights.set(share, x*n); });
+  for (let y = 0, i = 0; y < a.h; y++) for (let x = 0; x < w; x++, i++) {
+    for (let k = x*n; k < x*n + n; k++) v[i] += weights[k]*a.v[y*a.w + columns[k]];
+  }
   return {w, h: a.h, v};
 }
 
@@ -170,7 +168,7 @@ function resizeRows(a, w, [reach, filter]) {
   return weighRows(a, Array.from({length: w}, (_, i) => {
     const centre = (i + .5)*scale, first = max(0, floor(centre - reach*stretch + .5)), end = min(a.w, floor(centre + reach*stretch + .5));
     const from = Array.from({length: end - first}, (_, k) => first + k), weights = from.map(k => filter((k - centre + .5)/stretch));
-    return [from, weights.map(t => t/weights.reduce((s, u) => s + u))];
+    return [from, weights.map(t => t/sum(weights))];
   }));
 }
 
@@ -186,7 +184,7 @@ function correlateRows(a, kernel) {  // beyond the edge is a mirror
   return weighRows(a, Array.from({length: a.w}, (_, i) => [kernel.map((_, k) => mirror(i + k - (kernel.length - 1)/2)), kernel]));
 }
 
-const GAUSS = (g => g.map(t => t/g.reduce((s, u) => s + u)))([-3, -2, -1, 0, 1, 2, 3].map(d => exp(-d*d/2/.7**2)));
+const BELL = [-3, -2, -1, 0, 1, 2, 3].map(d => exp(-d*d/2/.7**2)), GAUSS = BELL.map(t => t/sum(BELL));
 
 function largestRows(a, window, before) {  // the largest in a window that begins `before` pixels earlier, by doubling
   const row = new Float64Array(a.w + window), out = new Float64Array(a.v.length);
@@ -254,50 +252,30 @@ function label(mask) {  // numbers for the parts that hang together, corners too
 function boxOf(a, marked = v => v > 0) {  // the smallest box around what is marked
   let [x0, y0, x1, y1] = [a.w, a.h, -1, -1];
   a.v.forEach((v, i) => {
-    if (!marked(v)) return;
-    const x = i % a.w, y = floor(i/a.w);
-    [x0, y0, x1, y1] = [min(x0, x), min(y0, y), max(x1, x), max(y1, y)];
+    if (marked(v)) [x0, y0, x1, y1] = [min(x0, i % a.w), min(y0, floor(i/a.w)), max(x1, i % a.w), max(y1, floor(i/a.w))];
   });
   return {x: x0, y: y0, w: x1 - x0 + 1, h: y1 - y0 + 1};
 }
 
-function findParts(ink) {  // the parts of ink that may be a digit, each with its box and what likeness() asks for
-  const mask = map(bothWays(ink, a => correlateRows(a, [1/3, 1/3, 1/3])), v => +(v > .04)), [labels, n] = label(dilate(mask, 1)), parts = [];
+function inkBox(ink, share) {  // around what is stronger than a share of the strongest
+  const most = largest(ink.v);
+  return boxOf(ink, v => v > share*most);
+}
+
+function locate(grey) {  // where the digit is: the part with most ink, best one that does not touch the edge, and what is close to it, as a bar is
+  const ink = map(grey, g => (1 - g)/1.08), mask = map(bothWays(ink, a => correlateRows(a, [1/3, 1/3, 1/3])), v => +(v > .04)), [labels, n] = label(dilate(mask, 1)), side = max(grey.w, grey.h);
   labels.v.forEach((_, i) => { labels.v[i] *= mask.v[i]; });
-  for (let k = 1; k <= n; k++) {
-    const box = boxOf(labels, v => v === k), own = map(cut(labels, box), v => +(v === k)), pieces = cut(ink, box);
-    const size = max(box.w, box.h), sum = own.v.reduce((a, b) => a + b, 0), width = largest(distances(padded(own, 1)).v);
-    if (size < .012*max(ink.w, ink.h)) continue;
-    parts.push({label: k, box, size, slender: sum/width**2, ink: pieces.v.reduce((s, v, i) => s + v*own.v[i], 0), around: box.h > .8*ink.h && box.w > .8*ink.w,
-      edges: (box.y <= 1) + (box.x <= 1) + (box.y + box.h >= ink.h - 1) + (box.x + box.w >= ink.w - 1)});
-  }
-  return [labels, parts];
-}
-
-function likeness({ink, size, slender, edges, box}, side) {  // higher for what may be a digit
-  const score = ink*min(1, size/(.12*side))*min(1, slender/20)**3*[1, .3, .1, .3, .5][edges];
-  return max(box.w, box.h) <= 6*min(box.w, box.h) ? score : .05*score;
-}
-
-function likeliest(parts, side) {  // the part most like a digit, given the others
-  const scores = parts.map(part => likeness(part, side)), best = largest(scores);
-  const rivals = parts.filter((part, i) => scores[i] > .02*best && part.size > .1*side && part.slender > 20);
-  const within = rivals.some(part => !part.around), free = rivals.some(part => !part.edges);
-  const weighed = parts.map((part, i) => scores[i]*(part.around && within ? .02 : 1)*(part.edges && free ? .02 : 1));
-  return parts[weighed.indexOf(largest(weighed))];
-}
-
-function belongs(part, main) {  // close to the main part, not beside it, and of its order of size
-  const gap = (at, n) => max(part.box[at] - main.box[at] - main.box[n], main.box[at] - part.box[at] - part.box[n]);
-  const fits = part.ink > .04*main.ink && .12*main.size < part.size && part.size < 2*main.size && !part.edges && !part.around;
-  return part === main || fits && max(gap('y', 'h'), gap('x', 'w')) < .25*main.size && gap('x', 'w') < .1*main.size;
-}
-
-function locate(grey) {  // where the digit is
-  const [labels, parts] = findParts(inkOn(grey, max(3, floor(max(grey.w, grey.h)/4))));
-  if (!parts.length) throw Error(NO_INK);
-  const main = likeliest(parts, max(grey.w, grey.h)), kept = new Set(parts.filter(part => belongs(part, main)).map(part => part.label));
-  return map(labels, v => +kept.has(v));
+  const parts = Array.from({length: n}, (_, k) => {
+    const box = boxOf(labels, v => v === k + 1), edge = box.x <= 1 || box.y <= 1 || box.x + box.w >= grey.w - 1 || box.y + box.h >= grey.h - 1;
+    return {box, edge, size: max(box.w, box.h), ink: sum(ink.v.filter((_, i) => labels.v[i] === k + 1))};
+  });
+  if (!n) throw Error(NO_INK);
+  const free = parts.some(part => !part.edge && part.size > .1*side), score = part => part.ink*(part.edge && free ? .006 : 1), main = parts.reduce((a, b) => score(b) > score(a) ? b : a);
+  const belongs = part => {
+    const gap = (at, n) => max(part.box[at] - main.box[at] - main.box[n], main.box[at] - part.box[at] - part.box[n]), fits = part.ink > .04*main.ink && .12*main.size < part.size && part.size < 2*main.size && !part.edge;
+    return part === main || fits && gap('y', 'h') < .25*main.size && gap('x', 'w') < .1*main.size;
+  };
+  return map(labels, v => +(v > 0 && belongs(parts[v - 1])));
 }
 
 function around(mask) {  // its box, with a margin of a fifth
@@ -316,7 +294,7 @@ function trace(grey, mask, box) {  // the ink of the digit, the longer side FINE
 
 function asPen(ink) {  // drawn again, if the pen was too thin or too thick for its size
   const side = max(ink.w, ink.h), inner = distances(map(padded(ink, 1), v => +(v > .5))).v.filter(d => d > 0);
-  const width = inner.length ? 4*inner.reduce((a, b) => a + b)/inner.length - 2 : 0, grow = (clamp(width, .08*side, .21*side) - width)/2;
+  const width = inner.length ? 4*sum(inner)/inner.length - 2 : 0, grow = (clamp(width, .08*side, .21*side) - width)/2;
   if (abs(grow) < .5) return ink;
   const mask = map(padded(ink, floor(abs(grow)) + 2), v => +(v > .5)), out = distances(map(mask, v => 1 - v)), deep = distances(mask);
   return map(mask, (m, i) => clamp(grow + .5 - (out.v[i] - deep.v[i] + (m ? .5 : -.5))));
@@ -328,17 +306,15 @@ function fitBox(ink) {  // to BOX pixels, a fifth of the stroke at full strength
 }
 
 function corner(ink) {  // where on the canvas its corner goes, so that the centre of mass is in the middle
-  const total = ink.v.reduce((a, b) => a + b), moment = along => ink.v.reduce((sum, v, i) => sum + v*along(i), 0)/total;
+  const moment = along => sum(ink.v.map((v, i) => v*along(i)))/sum(ink.v);
   const place = (centre, n) => clamp(halfEven(SIZE/2 - centre), 0, SIZE - n);
   return [place(moment(i => i % ink.w), ink.w), place(moment(i => floor(i/ink.w)), ink.h)];
 }
 
 export function toMnist(pixels, width, height) {  // of a drawing; {pixels: 784 of them, place: {x, y, side}, the square of the drawing that they show}
   const grey = {w: width, h: height, v: Float64Array.from(pixels)}, mask = locate(grey), box = around(mask);
-  const traced = trace(grey, mask, box), first = boxOf(traced, (most => v => v > .3*most)(largest(traced.v))), drawn = asPen(cut(traced, first));
-  const second = boxOf(drawn, (most => v => v > .2*most)(largest(drawn.v))), fitted = fitBox(cut(drawn, second)), [col, row] = corner(fitted);
-  const canvas = make(SIZE, SIZE, (x, y) => inside(fitted, x - col, y - row) ? fitted.v[(y - row)*fitted.w + x - col] : 0);
+  const traced = trace(grey, mask, box), first = inkBox(traced, .3), drawn = asPen(cut(traced, first)), second = inkBox(drawn, .2), fitted = fitBox(cut(drawn, second)), [col, row] = corner(fitted);
   const zoom = FINE/max(box.w, box.h), unit = max(second.w, second.h)/BOX, border = (drawn.w - first.w)/2;
   const start = (at, offset) => box[at] + (first[at] - border + second[at] - offset*unit)/zoom;
-  return {pixels: canvas.v, place: {x: start('x', col), y: start('y', row), side: SIZE*unit/zoom}};
+  return {pixels: onto(fitted, SIZE, SIZE, col, row).v, place: {x: start('x', col), y: start('y', row), side: SIZE*unit/zoom}};
 }

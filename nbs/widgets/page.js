@@ -2,19 +2,20 @@
 //
 // A widget is a file with one function, `export default function (root, options)`, which fills the element it is given.
 
-import {addSegment, drawStrokes} from './maths.js';
+import {addSegment, clamp, drawStrokes} from './maths.js';
+
+const {ceil, floor, max, min} = Math;
 
 // ---- starting
 
 export async function start() {  // every widget on the page that is not alive yet
   if (!document.getElementById('widgets-css')) document.head.append(el('link', {id: 'widgets-css', rel: 'stylesheet', href: new URL('widgets.css', import.meta.url).href}));
   for (const root of document.querySelectorAll('.widget:not(.on)')) {
-    root.classList.add('on');
     const words = [...root.childNodes];
+    root.classList.add('on');
+    root.replaceChildren();
     try {
-      const {default: widget} = await import(new URL(`${root.dataset.widget}.js`, import.meta.url));
-      root.replaceChildren();
-      await widget(root, JSON.parse(root.dataset.options || '{}'));
+      await (await import(`./${root.dataset.widget}.js`)).default(root, JSON.parse(root.dataset.options || '{}'));
       root.dataset.ready = 'yes';
     } catch (error) {  // the still picture and its sentence come back
       root.replaceChildren(...words);
@@ -46,9 +47,7 @@ export async function loadDigits() {  // some hundreds of real threes and sevens
 
 export function el(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key in element && key !== 'list') element[key] = value; else element.setAttribute(key, value);
-  }
+  for (const [key, value] of Object.entries(properties)) key in element ? element[key] = value : element.setAttribute(key, value);
   element.append(...children);
   return element;
 }
@@ -57,32 +56,38 @@ export const row = (...children) => el('div', {className: 'widget-row'}, ...chil
 
 export const column = (...children) => el('div', {className: 'widget-column'}, ...children);
 
-export const button = (text, onclick, more = {}) => el('button', {type: 'button', textContent: text, onclick, ...more});
+export const button = (text, onclick, more) => el('button', {type: 'button', textContent: text, onclick, ...more});
+
+const valued = (control, get, set) => Object.defineProperty(control, 'value', {get, set});
 
 export function slider(label, values, value, onchange, show = String) {  // chooses among values; .value is the chosen one
-  const at = v => values.reduce((best, w, i) => Math.abs(w - v) < Math.abs(values[best] - v) ? i : best, 0);
-  const input = el('input', {type: 'range', min: 0, max: values.length - 1, step: 1}), output = el('output');
+  const nearest = v => values.reduce((best, w, i) => Math.abs(w - v) < Math.abs(values[best] - v) ? i : best, 0);
+  const input = el('input', {type: 'range', 'aria-label': label, min: 0, max: values.length - 1}), output = el('output');
   const write = () => { output.textContent = show(values[input.value]); input.setAttribute('aria-valuetext', output.textContent); };
-  input.addEventListener('input', () => { write(); onchange(values[input.value]); });
-  const control = el('label', {className: 'widget-control'}, el('span', {}, label, ' ', output), input);
-  Object.defineProperty(control, 'value', {get: () => values[input.value], set: v => { input.value = at(v); write(); }});
+  input.oninput = () => { write(); onchange(values[input.value]); };
+  const control = valued(el('label', {className: 'widget-control'}, el('span', {}, `${label} `, output), input), () => values[input.value], v => { input.value = nearest(v); write(); });
   control.value = value;
   return control;
 }
 
 export function choice(label, options, value, onchange) {  // options: {value: text}
   const select = el('select', {onchange: () => onchange(select.value)}, ...Object.entries(options).map(([value, textContent]) => el('option', {value, textContent})));
-  const control = el('label', {className: 'widget-control'}, el('span', {textContent: label}), select);
-  Object.defineProperty(control, 'value', {get: () => select.value, set: v => { select.value = v; }});
-  control.value = value;
-  return control;
+  select.value = value;
+  return valued(el('label', {className: 'widget-control'}, el('span', {}, label), select), () => select.value, v => { select.value = v; });
 }
 
-export function tick(label, checked, onchange) {
+export function tick(label, checked, onchange) {  // .value is whether it is ticked
   const input = el('input', {type: 'checkbox', checked, onchange: () => onchange(input.checked)});
-  const control = el('label', {className: 'widget-tick'}, input, ' ', label);
-  Object.defineProperty(control, 'checked', {get: () => input.checked, set: v => { input.checked = v; }});
-  return control;
+  return valued(el('label', {className: 'widget-tick'}, input, ` ${label}`), () => input.checked, v => { input.checked = v; });
+}
+
+export class Spoken {  // tells a screen reader what has come of it, once things have settled
+  element = el('p', {className: 'widget-spoken', 'aria-live': 'polite'});
+
+  say(text) {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => { this.element.textContent = text; }, 700);
+  }
 }
 
 // ---- pictures
@@ -91,30 +96,32 @@ const SCALE = ['053061', '2166ac', '4393c3', '92c5de', 'd1e5f0', 'f7f7f7', 'fddb
   .map(hex => [0, 2, 4].map(i => parseInt(hex.slice(i, i + 2), 16)));
 
 export function redBlue(v) {  // from -1, blue, for a seven, to 1, red, for a three
-  const at = 5 + 5*Math.max(-1, Math.min(1, v || 0)), i = Math.min(9, Math.floor(at));
+  const at = 5 + 5*clamp(v || 0, -1, 1), i = min(9, floor(at));
   return SCALE[i].map((c, k) => c + (SCALE[i + 1][k] - c)*(at - i));
 }
 
-export const grey = v => { const c = 255*Math.max(0, Math.min(1, v)); return [c, c, c]; };  // ink is white, as in the figures
+export const grey = v => Array(3).fill(255*clamp(v));  // ink is white, as in the figures
 
-export function colour(root, name) { return getComputedStyle(root).getPropertyValue(`--${name}`).trim(); }  // of widgets.css
+export const colour = (root, name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();  // of widgets.css
 
-export function picture(label, width, height = width) {  // a sharp canvas; .draw(paint) calls paint(context, width, height), again when the colours of the page change
-  const canvas = el('canvas', {className: 'widget-picture'}), sharp = Math.max(2, Math.ceil(devicePixelRatio || 1));
-  Object.assign(canvas, {width: sharp*width, height: sharp*height});
-  Object.assign(canvas.style, {width: `${width}px`, aspectRatio: `${width}/${height}`});
-  canvas.setAttribute('role', 'img');
-  canvas.setAttribute('aria-label', label);
+const pictures = [];  // to be painted again when the colours of the page change
+const repaint = () => requestAnimationFrame(() => pictures.forEach(canvas => canvas.draw()));
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
+for (const part of [document.documentElement, document.body]) new MutationObserver(repaint).observe(part, {attributes: true, attributeFilter: ['class', 'data-scheme', 'data-jp-theme-light']});
+
+export function picture(label, width, height = width) {  // a sharp canvas; .draw(paint, label) calls paint(context, width, height)
+  const sharp = max(2, ceil(devicePixelRatio)), canvas = el('canvas', {className: 'widget-picture', width: sharp*width, height: sharp*height, role: 'img', 'aria-label': label});
   const context = canvas.getContext('2d');
+  Object.assign(canvas.style, {width: `${width}px`, aspectRatio: `${width}/${height}`});
   let last = () => {};
-  canvas.draw = (paint, text) => {
+  canvas.draw = (paint = last, text) => {
     last = paint;
     if (text) canvas.setAttribute('aria-label', text);
     context.setTransform(sharp, 0, 0, sharp, 0, 0);
     context.clearRect(0, 0, width, height);
     paint(context, width, height);
   };
-  onColours(() => canvas.draw(last));
+  pictures.push(canvas);
   return canvas;
 }
 
@@ -123,48 +130,37 @@ export function captioned(canvas, text) {  // .caption is the element with the w
   return Object.assign(el('figure', {className: 'widget-figure'}, caption, canvas), {caption, canvas});
 }
 
-const small = Object.assign(document.createElement('canvas'), {width: 28, height: 28});
+const small = document.createElement('canvas');
 
-export function paintPixels(context, values, colours, x, y, side, n = 28) {  // a picture of n x n values, side x side large; colours(value) is [r, g, b]
+export function paintPixels(c, values, colours, x, y, side, n = 28, smooth = false) {  // n x n values as a picture, side x side large; colours(value) is [r, g, b]
   small.width = small.height = n;
-  const image = small.getContext('2d').createImageData(n, n);
+  const pen = small.getContext('2d'), image = pen.createImageData(n, n);
   values.forEach((v, i) => image.data.set([...colours(v), 255], 4*i));
-  small.getContext('2d').putImageData(image, 0, 0);
-  context.imageSmoothingEnabled = false;
-  context.drawImage(small, x, y, side, side);
-  context.strokeStyle = 'rgb(128 128 128/.4)'; context.lineWidth = 1; context.strokeRect(x + .5, y + .5, side - 1, side - 1);
+  pen.putImageData(image, 0, 0);
+  c.imageSmoothingEnabled = smooth;
+  c.drawImage(small, x, y, side, side);
+  c.strokeStyle = 'rgb(128 128 128/.4)'; c.lineWidth = 1; c.strokeRect(x + .5, y + .5, side - 1, side - 1);
 }
 
-export function paintPlot(context, width, height, root, {lines, xlim, ylim, xlabel = '', ylabel = '', yticks = ylim, xticks = xlim, log = false}) {  // lines: [{points: [[x, y], …], colour, dash, dots}]; gives the map from values to pixels
+export function paintPlot(c, width, height, root, {lines, xlim, ylim, xlabel = '', ylabel = '', yticks = ylim, xticks = xlim, log = false}) {  // lines: [{points: [[x, y], …], colour, dash, dots, width}]; gives the maps to pixels, px and py
   const [left, right, top, bottom] = [44, width - 10, 12, height - 34], f = log ? Math.log10 : v => v;
-  const px = v => left + (v - xlim[0])/(xlim[1] - xlim[0] || 1)*(right - left);
-  const py = v => bottom - (f(v) - f(ylim[0]))/(f(ylim[1]) - f(ylim[0]) || 1)*(bottom - top);
-  context.font = '12px system-ui, sans-serif';
-  context.strokeStyle = colour(root, 'w-line'); context.fillStyle = colour(root, 'w-soft'); context.lineWidth = 1;
-  context.textAlign = 'right'; context.textBaseline = 'middle';
-  for (const v of yticks) {
-    context.beginPath(); context.moveTo(left, py(v)); context.lineTo(right, py(v)); context.stroke();
-    context.fillText(`${+v.toPrecision(3)}`, left - 5, py(v));
+  const px = v => left + (v - xlim[0])/(xlim[1] - xlim[0] || 1)*(right - left), py = v => bottom - (f(v) - f(ylim[0]))/(f(ylim[1]) - f(ylim[0]) || 1)*(bottom - top);
+  const write = (text, x, y, align, turn = 0) => { c.save(); c.translate(x, y); c.rotate(turn); c.textAlign = align; c.fillText(text, 0, 0); c.restore(); };
+  const number = v => `${+v.toPrecision(4)}`.replace('-', '−');
+  Object.assign(c, {font: '12px system-ui, sans-serif', textBaseline: 'middle', strokeStyle: colour(root, 'w-line'), fillStyle: colour(root, 'w-soft'), lineWidth: 1});
+  for (const v of yticks) { c.beginPath(); c.moveTo(left, py(v)); c.lineTo(right, py(v)); c.stroke(); write(number(v), left - 5, py(v), 'right'); }
+  for (const v of xticks) write(number(v), px(v), bottom + 10, 'center');
+  write(xlabel, (left + right)/2, bottom + 24, 'center');
+  write(ylabel, 9, (top + bottom)/2, 'center', -Math.PI/2);
+  c.save(); c.beginPath(); c.rect(left, top - 6, right - left + 6, bottom - top + 12); c.clip();
+  for (const {points, colour, dash = [], dots = 0, width = 2} of lines) {
+    Object.assign(c, {strokeStyle: colour, fillStyle: colour, lineWidth: width}); c.setLineDash(dash); c.beginPath();
+    for (const [x, y] of points) dots ? (c.moveTo(px(x), py(y)), c.arc(px(x), py(y), dots, 0, 7)) : c.lineTo(px(x), py(y));
+    dots ? c.fill() : c.stroke();
   }
-  context.textAlign = 'center'; context.textBaseline = 'top';
-  for (const v of xticks) context.fillText(`${+v.toPrecision(4)}`, px(v), bottom + 4);
-  context.fillText(xlabel, (left + right)/2, bottom + 17);
-  context.save(); context.translate(9, (top + bottom)/2); context.rotate(-Math.PI/2); context.textBaseline = 'middle'; context.fillText(ylabel, 0, 0); context.restore();
-  context.save(); context.beginPath(); context.rect(left, top - 6, right - left + 6, bottom - top + 12); context.clip();
-  for (const {points, colour: stroke, dash = [], dots = 0, width: lineWidth = 2} of lines) {
-    context.strokeStyle = context.fillStyle = stroke; context.lineWidth = lineWidth; context.setLineDash(dash); context.beginPath();
-    for (const [x, y] of points) dots ? (context.moveTo(px(x), py(y)), context.arc(px(x), py(y), dots, 0, 7)) : context.lineTo(px(x), py(y));
-    dots ? context.fill() : context.stroke();
-  }
-  context.restore(); context.setLineDash([]);
-  return {px, py, vx: p => xlim[0] + (p - left)/(right - left)*(xlim[1] - xlim[0]), vy: p => f(ylim[0]) + (bottom - p)/(bottom - top)*(f(ylim[1]) - f(ylim[0]))};
+  c.restore();
+  return {px, py};
 }
-
-const painters = [];
-const onColours = repaint => painters.push(repaint);
-const repaint = () => requestAnimationFrame(() => painters.forEach(paint => paint()));
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
-for (const part of [document.documentElement, document.body]) new MutationObserver(repaint).observe(part, {attributes: true, attributeFilter: ['class', 'data-scheme', 'data-jp-theme-light']});
 
 export const formatPercent = p => p > .999 && p < 1 ? 'over 99.9%' : `${(100*p).toFixed(1)}%`;
 
@@ -176,13 +172,12 @@ export class Clock {  // calls onframe(seconds since the last call) until it is 
   constructor(onframe) { this.onframe = onframe; this.running = false; }
 
   start() {
-    if (this.running) return;
     this.running = true;
     this.last = performance.now();
     const frame = now => {
       if (!this.running) return;
       if (!calm() || now - this.last > 500) {
-        this.onframe(Math.max(0, Math.min(.5, (now - this.last)/1000)));
+        this.onframe(clamp((now - this.last)/1000, 0, .5));
         this.last = now;
       }
       requestAnimationFrame(frame);
@@ -193,22 +188,22 @@ export class Clock {  // calls onframe(seconds since the last call) until it is 
   stop() { this.running = false; }
 }
 
+export function player(onframe, begin = () => 0) {  // a button that plays and pauses, with its .clock and .stop()
+  const clock = new Clock(onframe), play = button('Play', () => {
+    if (clock.running) return play.stop();
+    begin();
+    play.textContent = 'Pause';
+    clock.start();
+  });
+  return Object.assign(play, {clock, stop() { clock.stop(); play.textContent = 'Play'; }});
+}
+
 export function once(paint) {  // however often it is called, paint runs once, in the next frame
   let asked = false;
   return () => {
-    if (asked) return;
+    if (!asked) requestAnimationFrame(() => { asked = false; paint(); });
     asked = true;
-    requestAnimationFrame(() => { asked = false; paint(); });
   };
-}
-
-export class Spoken {  // tells a screen reader what has come of it, once things have settled
-  constructor() { this.element = el('p', {className: 'widget-spoken', 'aria-live': 'polite'}); }
-
-  say(text) {
-    clearTimeout(this.later);
-    this.later = setTimeout(() => { this.element.textContent = text; }, 700);
-  }
 }
 
 // ---- the address of the page
@@ -218,83 +213,83 @@ export const readAddress = () => new URLSearchParams(location.search);  // what 
 export function writeAddress(values) {  // {name: value}; null removes
   const address = new URL(location.href);
   for (const [name, value] of Object.entries(values)) value === null ? address.searchParams.delete(name) : address.searchParams.set(name, value);
+  address.search = address.search.replace(/(?<==[^&]*)%(3A|3D|2C)/g, decodeURIComponent);  // : = , stay legible in a value
   if (address.href !== location.href) history.replaceState(history.state, '', address);
 }
 
-// ---- a pad to draw on
+// ---- pointing, and a pad to draw on
+
+export function pointing(canvas, point, key) {  // while it is pressed, point(x, y, first) in shares of its sides; for a key, key(dx, dy, event), steps of an arrow or nothing
+  canvas.tabIndex = 0;
+  canvas.classList.add('widget-pad');
+  canvas.setAttribute('role', 'application');
+  const tell = (event, first) => {
+    const box = canvas.getBoundingClientRect();
+    point(clamp((event.clientX - box.left)/box.width), clamp((event.clientY - box.top)/box.height), first);
+  };
+  canvas.addEventListener('pointerdown', event => {
+    if (event.button || !event.isPrimary) return;
+    event.preventDefault();
+    canvas.focus({preventScroll: true});
+    canvas.setPointerCapture(event.pointerId);
+    tell(event, true);
+  });
+  canvas.addEventListener('pointermove', event => {
+    if (!canvas.hasPointerCapture(event.pointerId)) return;
+    const moves = event.getCoalescedEvents?.() ?? [];  // between two frames
+    for (const move of moves.length ? moves : [event]) tell(move, false);
+  });
+  canvas.addEventListener('keydown', event => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key];
+    if (arrow || [' ', 'Backspace', 'Delete'].includes(event.key)) event.preventDefault();
+    key(...(arrow ?? [0, 0]).map(v => v*(event.shiftKey ? .2 : 1)), event);
+  });
+}
 
 export class Pad {  // strokes of a pen, by mouse, finger, stylus or keyboard; .ink is size x size, 0 is paper
   static size = 140;
+  strokes = [];
+  ink = new Float32Array(Pad.size**2);
+  pen = [70, 70];
+  down = false;  // the keyboard's pen
+  help = el('p', {className: 'widget-help'}, 'Keyboard: arrows move the pen, with Shift by small steps; Space lowers and lifts it, Backspace undoes, Delete clears.');
 
   constructor(onchange, {radius = 5.5, side = 280, label = 'Drawing pad'} = {}) {
-    Object.assign(this, {onchange, radius, side, strokes: [], ink: new Float32Array(Pad.size**2), pen: [70, 70], down: false, overlay: null});
-    this.canvas = picture(label, side);
-    this.canvas.classList.add('widget-pad');
-    this.canvas.setAttribute('role', 'application');
-    this.canvas.tabIndex = 0;
-    this.canvas.setAttribute('aria-description', 'Draw with mouse, finger or stylus. By keyboard: arrows move the pen, with Shift by small steps; Space lowers and lifts it; Backspace takes the last stroke back; Delete clears.');
-    this.help = el('p', {className: 'widget-help', textContent: 'Keyboard: arrows move the pen, Space lowers and lifts it, Backspace undoes, Delete clears.'});
-    this.listen();
-    this.paint = once(() => this.paintNow());
+    Object.assign(this, {onchange, radius, canvas: picture(label, side), paint: once(() => this.canvas.draw((c, side) => this.paintNow(c, side)))});
+    this.canvas.setAttribute('aria-description', this.help.textContent);
+    const within = v => clamp(v, radius, Pad.size - 1 - radius);  // the whole width of the pen stays on the paper
+    pointing(this.canvas, (x, y, first) => {
+      const point = [x, y].map(v => within(Math.round(10*v*Pad.size - 5)/10));
+      this.down = false;
+      first ? this.begin(point) : this.extend(point);
+    }, (dx, dy, {key}) => {
+      this.pen = [this.pen[0] + 5*dx, this.pen[1] + 5*dy].map(within);
+      if (this.down && (dx || dy)) this.extend(this.pen);
+      if (key === ' ' && (this.down = !this.down)) this.begin(this.pen);
+      if (key === 'Backspace') this.undo();
+      if (key === 'Delete') this.clear();
+      this.paint();
+    });
+    this.canvas.addEventListener('focus', this.paint);
+    this.canvas.addEventListener('blur', () => { this.down = false; this.paint(); });
     this.paint();
   }
-
-  listen() {
-    const canvas = this.canvas, at = event => {
-      const box = canvas.getBoundingClientRect();
-      return [(event.clientX - box.left)/box.width, (event.clientY - box.top)/box.height].map(v => Math.round(10*v*Pad.size - 5)/10);
-    };
-    canvas.addEventListener('pointerdown', event => {
-      if (event.button) return;
-      event.preventDefault();
-      canvas.focus({preventScroll: true});
-      canvas.setPointerCapture(event.pointerId);
-      this.lift(); this.pointer = event.pointerId;
-      this.begin(at(event));
-    });
-    canvas.addEventListener('pointermove', event => {
-      if (this.pointer !== event.pointerId) return;
-      const moves = event.getCoalescedEvents?.() ?? [];
-      (moves.length ? moves : [event]).forEach(move => this.extend(at(move)));
-    });
-    for (const end of ['pointerup', 'pointercancel', 'lostpointercapture']) canvas.addEventListener(end, event => { if (this.pointer === event.pointerId) this.pointer = undefined; });
-    canvas.addEventListener('keydown', event => this.key(event));
-    canvas.addEventListener('focus', () => this.paint());
-    canvas.addEventListener('blur', () => { this.lift(); this.paint(); });
-  }
-
-  key(event) {
-    const move = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key];
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (move) {
-      this.pen = this.pen.map((v, i) => Math.max(0, Math.min(Pad.size - 1, v + move[i]*(event.shiftKey ? 1 : 5))));
-      if (this.down) this.extend(this.pen);
-    } else if (event.key === ' ') {
-      if (this.down) this.lift(); else { this.down = true; this.begin(this.pen); }
-    } else if (event.key === 'Backspace') this.undo();
-    else if (event.key === 'Delete') this.clear();
-    else return;
-    event.preventDefault();
-    this.byKey = true;
-    this.paint();
-  }
-
-  lift() { this.down = false; this.byKey = false; }
 
   begin(point) { this.strokes.push([]); this.extend(point); }
 
   extend(point) {
     const stroke = this.strokes.at(-1), last = stroke.at(-1) ?? point;
-    if (stroke.length && last[0] === point[0] && last[1] === point[1]) return;
+    if (stroke.length && `${last}` === `${point}`) return;
     stroke.push(point);
     addSegment(this.ink, Pad.size, last, point, this.radius);
     this.paint(); this.onchange(this);
   }
 
   set(strokes) {  // draws these instead
-    this.lift();
-    this.strokes = strokes.map(stroke => stroke.map(point => [...point]));
-    this.ink = drawStrokes(this.strokes, Pad.size, this.radius);
+    this.down = false;
+    this.strokes = strokes.map(stroke => [...stroke]);
+    this.ink = drawStrokes(strokes, Pad.size, this.radius);
     this.paint(); this.onchange(this);
   }
 
@@ -306,22 +301,18 @@ export class Pad {  // strokes of a pen, by mouse, finger, stylus or keyboard; .
 
   get pixels() { return this.ink.map(v => 1 - v); }  // as a picture: dark ink on white paper
 
-  paintNow() {
-    this.canvas.draw((context, side) => {
-      context.fillStyle = '#fff'; context.fillRect(0, 0, side, side);
-      context.scale(side/Pad.size, side/Pad.size); context.translate(.5, .5);
-      context.lineCap = context.lineJoin = 'round'; context.lineWidth = 2*this.radius; context.strokeStyle = '#111';
-      for (const stroke of this.strokes) {
-        context.beginPath();
-        stroke.forEach(([x, y]) => context.lineTo(x, y));
-        if (stroke.length === 1) context.lineTo(stroke[0][0] + .01, stroke[0][1]);
-        context.stroke();
-      }
-      this.overlay?.(context);
-      if (this.canvas.matches(':focus-visible') && this.pointer === undefined) {  // where the keyboard's pen is
-        context.lineWidth = 1.5; context.strokeStyle = this.down ? '#b2182b' : '#1f6f3f';
-        context.beginPath(); context.arc(...this.pen, this.radius + 1.5, 0, 7); context.stroke();
-      }
-    });
+  paintNow(c, side) {
+    c.fillStyle = '#fff'; c.fillRect(0, 0, side, side);
+    c.scale(side/Pad.size, side/Pad.size); c.translate(.5, .5);
+    Object.assign(c, {lineCap: 'round', lineJoin: 'round', lineWidth: 2*this.radius, strokeStyle: '#111'});
+    for (const stroke of this.strokes) {
+      c.beginPath();
+      for (const [x, y] of [stroke[0].map(v => v + .01), ...stroke]) c.lineTo(x, y);  // a single point too is a line
+      c.stroke();
+    }
+    this.overlay?.(c);
+    if (!this.canvas.matches(':focus-visible')) return;
+    c.lineWidth = 1.5; c.strokeStyle = this.down ? '#b2182b' : '#1f6f3f';  // where the keyboard's pen is
+    c.beginPath(); c.arc(...this.pen, this.radius + 1.5, 0, 7); c.stroke();
   }
 }

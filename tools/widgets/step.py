@@ -32,7 +32,7 @@ def warm(page, box): press(box, 'Forward', 'Backward', 'Update')
 
 def drive(page, box):
     expected = cell(page)
-    assert box.get_by_role('img', name='The gradient').count() == 0  # nothing is given away
+    assert box.get_by_role('application', name='The gradient').count() == 0  # nothing is given away
     for loss, name in (('mean', 'mnist_loss'), ('bce', 'bce_loss')):
         for i, digit in enumerate(('three', 'seven')):
             box.get_by_role('combobox', name='Loss').select_option(loss)
@@ -53,11 +53,11 @@ def drive(page, box):
     box.get_by_role('button', name='Forward').focus()
     for _ in range(3): page.keyboard.press('Enter')  # focus moves on to the button that is next
     assert shown(box)['loss after'] < expected['mnist_loss']['three']['loss after'] and '0.03 times' in box.inner_text()
-    box.get_by_role('application', name='The image').focus()
+    box.get_by_role('application', name='The image: a three').focus()
     for key in ('ArrowRight', 'ArrowDown', 'ArrowLeft', 'ArrowUp', 'ArrowUp'): page.keyboard.press(key)
     text = box.locator('.widget-numbers').first.inner_text()
     ink, weight, product, gradient, new = (float(v.replace('−', '-')) for v in re.findall(r'[+−]?\d+\.\d{4}', text))
     assert 'row 13, column 14' in text and abs(ink*weight - product) < 1e-4 and abs(weight - .03*gradient - new) < 1e-4, text
     before = text
-    box.get_by_role('img', name='The weights').click(position={'x': 20, 'y': 90})
+    box.get_by_role('application', name='The weights').click(position={'x': 20, 'y': 90})
     assert 'row 19, column 4' in box.locator('.widget-numbers').first.inner_text() != before
