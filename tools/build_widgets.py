@@ -72,15 +72,24 @@ def drawings(s):
     return {'drawings.json': write_json(result)}
 
 
+def files():
+    "Every file, by name, as bytes."
+    s = load_sample()
+    return linear() | digits(s) | drawings(s)
+
+
+def differences():
+    "Complain of each committed file that is not what the package gives; deflated bytes may differ where what they hold does not."
+    plain = lambda name, data: zlib.decompress(data) if name.endswith('.bin') else data
+    return [f'{name} is not what tools/build_widgets.py writes' for name, data in files().items() if plain(name, (HERE/name).read_bytes()) != plain(name, data)]
+
+
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--check', action='store_true', help='compare with the committed files instead of writing them')
-    args = parser.parse_args()
-    s = load_sample()
-    files = linear() | digits(s) | drawings(s)
-    for name, data in files.items():
-        if not args.check: (HERE/name).write_bytes(data)
-        elif name.endswith('.bin'): assert zlib.decompress((HERE/name).read_bytes()) == zlib.decompress(data), f'{name} is not what the package gives'
-        elif (HERE/name).read_bytes() != data: raise SystemExit(f'{name} is not what the package gives')
-        print(f'{name}: {len(data):,} bytes')
-    print(f'{sum(map(len, files.values())):,} bytes in all')
+    if parser.parse_args().check:
+        if found := differences(): raise SystemExit('\n'.join(found))
+    else:
+        for name, data in files().items():
+            (HERE/name).write_bytes(data)
+            print(f'{name}: {len(data):,} bytes')

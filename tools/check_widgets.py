@@ -8,16 +8,24 @@ and there axe must find nothing serious, nothing may be wider than the screen, n
 """
 import argparse
 import importlib
-import os
 import time
 import traceback
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 
+import build_widgets
+import numpy as np
+import torch
 from check_site import CFG, NARROW, ROOT, TOO_WIDE, WIDE, audit, browser, opened, serve
 
-NAMES = [path.stem for path in sorted((Path(__file__).parent/'widgets').glob('*.py'))]
+from mnist_nbdev.data import load_sample
+from mnist_nbdev.linear import GRADS, bce_loss, mnist_loss
+from mnist_nbdev.predict import load_model
+from mnist_nbdev.prepare import to_mnist
+
+NAMES = ['maths'] + [path.stem for path in sorted((Path(__file__).parent/'widgets').glob('*.py'))]
 MAX_SCRIPTS, MAX_DATA = 60_000, 200_000  # bytes, before compression
 
 
@@ -25,7 +33,7 @@ def find(page, name):
     "The element of a widget, alive."
     box = page.locator(f'.widget[data-widget="{name}"]')
     box.and_(page.locator('[data-ready]')).wait_for(timeout=10_000)
-    box.scroll_into_view_if_needed()
+    box.evaluate("e => e.scrollIntoView({behavior: 'instant'})")
     return box
 
 
@@ -51,13 +59,49 @@ def look(chromium, home, name, script, shots):
     return problems
 
 
+MATHS = """async ({images, logits, labels}) => {
+  const {logits: line, LOSSES, drawStrokes, toMnist} = await import('./widgets/maths.js'), {load, loadLinear, loadDigits} = await import('./widgets/page.js');
+  const drawings = (await load('drawings.json')).map(({strokes, radius}) => {
+    const ink = drawStrokes(strokes, 140, radius), began = performance.now(), {pixels, place} = toMnist(ink.map(v => 1 - v), 140, 140);
+    return {ink: [...ink], pixels: [...pixels], place, ms: performance.now() - began};
+  });
+  const digits = await loadDigits(), bytes = Uint8Array.from(atob(images), c => c.charCodeAt());
+  return {logits: [...line(await loadLinear(), Float64Array.from(bytes, v => v/255))], drawings,
+          digits: [...digits.train.x, ...digits.valid.x].length, labels: [...digits.train.y, ...digits.valid.y],
+          losses: Object.fromEntries(Object.entries(LOSSES).map(([name, {loss, grad}]) => [name, [loss(Float64Array.from(logits), labels), [...grad(Float64Array.from(logits), labels)]]]))};
+}"""
+
+
+def maths(chromium, home):
+    "Compare the page's mathematics with the package's: what differs."
+    s, line, problems = load_sample(), load_model('linear'), []
+    x = s.valid_x.double()
+    z = torch.cat([line(s.valid_x)[:, 0].double(), torch.tensor([-750., -30., -1e-9, 0., 1e-9, 30., 750.]).double()])
+    y = torch.cat([s.valid_y[:, 0].double(), torch.tensor([1., 0., 1., 0., 1., 0., 0.]).double()])
+    with opened(chromium, home, home, problems) as page:
+        found = page.evaluate(MATHS, {'images': b64encode((255*x).round().byte().numpy().tobytes()).decode(), 'logits': z.tolist(), 'labels': y.tolist()})
+
+    def within(what, ours, theirs, most):
+        furthest = float(np.abs(np.asarray(ours, float) - np.asarray(theirs, float)).max())
+        print(f'{what:28} differ by {furthest:.1e} at most, of {most:.0e} allowed', flush=True)
+        if not furthest <= most: problems.append(f'{what} differ by {furthest:.2g}')
+    within('2,038 logits', found['logits'], line(s.valid_x)[:, 0].tolist(), 1e-4)
+    for name, loss in (('mean', mnist_loss), ('bce', bce_loss)):
+        within(f'loss {name}', found['losses'][name][0], loss(z[:, None], y[:, None]), 1e-9)
+        within(f'gradient {name}', torch.tensor(found['losses'][name][1])*len(z), GRADS[loss](z[:, None], y[:, None])[:, 0]*len(z), 1e-5)
+    expected = [to_mnist((255 - 255*np.array(d['ink']).reshape(140, 140)).round().astype(np.uint8)).flatten() for d in found['drawings']]
+    within(f"{len(expected)} drawings, 28x28", [d['pixels'] for d in found['drawings']], np.stack(expected), 2/255)
+    print(f"to_mnist takes {np.median([d['ms'] for d in found['drawings']]):.1f} ms in the page")
+    return problems
+
+
 def check(names, home, shots):
     "Look at some widgets in a browser of their own; what was wrong."
     found = []
     with browser() as chromium:
         for name in names:
             began = time.time()
-            problems = look(chromium, home, name, importlib.import_module(f'widgets.{name}'), shots)
+            problems = maths(chromium, home) if name == 'maths' else look(chromium, home, name, importlib.import_module(f'widgets.{name}'), shots)
             print(f'{name:12} {time.time() - began:5.1f} s  {"FAILED" if problems else "ok"}', flush=True)
             found += [f'{name}: {problem}' for problem in problems]
     return found
@@ -77,8 +121,8 @@ if __name__ == '__main__':
     parser.add_argument('names', nargs='*', default=NAMES, help=f'of {", ".join(NAMES)}')
     parser.add_argument('--screenshots', type=Path, metavar='FOLDER', help='save a picture of each widget in light and dark, wide and narrow')
     args = parser.parse_args()
-    os.environ['OMP_NUM_THREADS'] = '1'
-    problems = list(sizes(ROOT/'nbs'/'widgets'))
+    torch.set_num_threads(1)
+    problems = [*sizes(build_widgets.HERE), *build_widgets.differences()]
     with serve(ROOT/CFG['doc_path']) as home, ThreadPoolExecutor(2) as pool:
         for found in pool.map(lambda names: check(names, home, args.screenshots), filter(None, (args.names[::2], args.names[1::2]))): problems += found
     if problems: raise SystemExit('\n'.join([f'{len(problems)} problems:', *problems]))

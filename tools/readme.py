@@ -35,6 +35,7 @@ def readable(cell):
     if 'hide' in directives: return None
     cell.source = '\n'.join(line for line in cell.source.splitlines() if not line.startswith('#|'))
     cell.metadata['transient'] = {'remove_source': directives.get('echo:') == ['false']}
+    cell.outputs = [output for output in cell.outputs if 'class="widget"' not in output.get('data', {}).get('text/html', '')]  # those live on the site
     for output in cell.outputs: output.get('metadata', {}).setdefault('alt', ' '.join(directives.get('fig-alt:', [])).strip('"'))
     return cell
 

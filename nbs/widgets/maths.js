@@ -3,6 +3,10 @@
 // Names and shapes are the package's. A matrix is a Float64Array, row after row; an image is 784 numbers in [0, 1], ink is 1.
 // No line here touches the page. tools/check_widgets.py runs all of it beside the package and fails where the two differ.
 
+const {PI, abs, ceil, cos, exp, floor, hypot, imul, log, log1p, max, min, round, sqrt} = Math;
+
+export const clamp = (v, low = 0, high = 1) => max(low, min(high, v));
+
 // ---- random numbers
 
 export class Random {  // from a seed, the same numbers in every browser: mulberry32 (Tommy Ettinger, 2017)
@@ -11,19 +15,19 @@ export class Random {  // from a seed, the same numbers in every browser: mulber
   uniform() {  // in [0, 1)
     this.state = (this.state + 0x6D2B79F5) >>> 0;
     let t = this.state;
-    t = Math.imul(t ^ t >>> 15, t | 1);
-    t ^= t + Math.imul(t ^ t >>> 7, t | 61);
+    t = imul(t ^ t >>> 15, t | 1);
+    t ^= t + imul(t ^ t >>> 7, t | 61);
     return ((t ^ t >>> 14) >>> 0)/2**32;
   }
 
   normal() {  // of mean 0 and variance 1, after Box and Muller (1958)
-    return Math.sqrt(-2*Math.log(1 - this.uniform()))*Math.cos(2*Math.PI*this.uniform());
+    return sqrt(-2*log(1 - this.uniform()))*cos(2*PI*this.uniform());
   }
 
   permutation(n) {  // the numbers from 0 to n - 1, shuffled after Fisher and Yates
     const order = Uint32Array.from({length: n}, (_, i) => i);
     for (let i = n - 1; i > 0; i--) {
-      const j = Math.floor(this.uniform()*(i + 1));
+      const j = floor(this.uniform()*(i + 1));
       [order[i], order[j]] = [order[j], order[i]];
     }
     return order;
@@ -48,9 +52,9 @@ export function logits({w, b}, x, rows) {  // of the images in those rows of x; 
   return z;
 }
 
-export const sigmoid = z => 1/(1 + Math.exp(-z));
+export const sigmoid = z => 1/(1 + exp(-z));
 
-export const logSigmoid = z => Math.min(z, 0) - Math.log1p(Math.exp(-Math.abs(z)));  // without overflow
+export const logSigmoid = z => min(z, 0) - log1p(exp(-abs(z)));  // without overflow
 
 const mean = (z, y, term) => z.reduce((sum, zi, i) => sum + term(zi, y[i]), 0)/z.length;
 
@@ -59,7 +63,7 @@ const each = (z, y, slope) => z.map((zi, i) => slope(sigmoid(zi), y[i])/z.length
 export const LOSSES = {  // by name: the loss of logits and labels (1 is a three), and its derivative in each logit
   mean: {
     name: 'mean |y − p|',
-    loss: (z, y) => mean(z, y, (zi, yi) => Math.abs(yi - sigmoid(zi))),
+    loss: (z, y) => mean(z, y, (zi, yi) => abs(yi - sigmoid(zi))),
     grad: (z, y) => each(z, y, (p, yi) => (p < yi ? -1 : 1)*p*(1 - p)),
   },
   bce: {
@@ -95,18 +99,251 @@ export function wilson(errors, n, q = 1.959963984540054) {  // between what shar
 // ---- drawing: strokes to ink
 
 export function addSegment(ink, size, [x0, y0], [x1, y1], radius) {  // a straight piece of a stroke, its edge smooth over a pixel
-  const low = (a, b) => Math.max(0, Math.floor(Math.min(a, b) - radius - 1)), high = (a, b) => Math.min(size - 1, Math.ceil(Math.max(a, b) + radius + 1));
+  const low = (a, b) => max(0, floor(min(a, b) - radius - 1)), high = (a, b) => min(size - 1, ceil(max(a, b) + radius + 1));
   const dx = x1 - x0, dy = y1 - y0, length = dx*dx + dy*dy;
   for (let y = low(y0, y1); y <= high(y0, y1); y++) for (let x = low(x0, x1); x <= high(x0, x1); x++) {
-    const along = length ? Math.max(0, Math.min(1, ((x - x0)*dx + (y - y0)*dy)/length)) : 0;
-    const distance = Math.hypot(x - x0 - along*dx, y - y0 - along*dy);
-    const level = Math.round(255*Math.max(0, Math.min(1, radius + .5 - distance)))/255;  // the levels of a picture of bytes
-    ink[y*size + x] = Math.max(ink[y*size + x], level);
+    const along = length ? clamp(((x - x0)*dx + (y - y0)*dy)/length) : 0;
+    const distance = hypot(x - x0 - along*dx, y - y0 - along*dy);
+    const level = round(255*clamp(radius + .5 - distance))/255;  // the levels of a picture of bytes
+    ink[y*size + x] = max(ink[y*size + x], level);
   }
 }
 
 export function drawStrokes(strokes, size, radius) {  // strokes are lists of points [x, y] in pixels; ink (size x size), 0 is paper
   const ink = new Float32Array(size*size);
-  for (const stroke of strokes) stroke.forEach((point, i) => addSegment(ink, size, stroke[Math.max(0, i - 1)], point, radius));
+  for (const stroke of strokes) stroke.forEach((point, i) => addSegment(ink, size, stroke[max(0, i - 1)], point, radius));
   return ink;
+}
+
+// ---- from a drawing to what MNIST's makers would have made of it (10_prepare)
+//
+// A picture is {w, h, v}: width, height, and the pixels in a Float64Array. A drawing has dark ink on white paper, and a pen at least a
+// twentieth of its side: so nobody has to ask which is the ink, and there is no dust, and no ruled lines, to take out.
+
+const SIZE = 28, BOX = 20, FINE = 160;
+
+export const NO_INK = 'There is no ink yet. Draw a digit, large enough to be seen.';
+
+function make(w, h, value) {  // value(x, y, i) for each pixel
+  const v = new Float64Array(w*h);
+  for (let y = 0, i = 0; y < h; y++) for (let x = 0; x < w; x++, i++) v[i] = value(x, y, i);
+  return {w, h, v};
+}
+
+const map = (a, f) => ({w: a.w, h: a.h, v: a.v.map(f)});
+
+const cut = (a, {x, y, w, h}) => make(w, h, (i, j) => a.v[(y + j)*a.w + x + i]);
+
+const padded = (a, n) => make(a.w + 2*n, a.h + 2*n, (i, j) => inside(a, i - n, j - n) ? a.v[(j - n)*a.w + i - n] : 0);
+
+const inside = (a, x, y) => x >= 0 && y >= 0 && x < a.w && y < a.h;
+
+function flip({w, h, v}) {  // rows become columns
+  const flipped = new Float64Array(w*h);
+  for (let y = 0, i = 0; y < h; y++) for (let x = 0; x < w; x++, i++) flipped[x*h + y] = v[i];
+  return {w: h, h: w, v: flipped};
+}
+
+const bothWays = (a, f) => flip(f(flip(f(a))));  // f works along the rows
+
+const largest = v => v.reduce((a, b) => max(a, b), -Infinity);
+
+const halfEven = v => abs(v % 1) === .5 ? 2*round(v/2) : round(v);  // to the nearest whole number, halves to the even one, as Python does
+
+function percentile(values, share) {  // between the two nearest, as NumPy does
+  const sorted = Float64Array.from(values).sort(), at = share*(sorted.length - 1), i = floor(at);
+  return sorted[i] + (sorted[min(i + 1, sorted.length - 1)] - sorted[i])*(at - i);
+}
+
+const FILTERS = {  // Pillow's, and how far each reaches
+  box: [.5, d => d > -.5 && d <= .5 ? 1 : 0],
+  bilinear: [1, d => max(0, 1 - abs(d))],
+  bicubic: [2, d => (d = abs(d)) < 1 ? (1.5*d - 2.5)*d*d + 1 : d < 2 ? ((-.5*d + 2.5)*d - 4)*d + 2 : 0],
+};
+
+function weighRows(a, taps) {  // each new pixel of a row is a weighted sum of old ones: taps[x] is [[which, …], [weight, …]]
+  const w = taps.length, v = new Float64Array(w*a.h);
+  taps.forEach(([from, weights], x) => from.forEach((column, k) => {
+    const weight = weights[k];
+    for (let y = 0; y < a.h; y++) v[y*w + x] += weight*a.v[y*a.w + column];
+  }));
+  return {w, h: a.h, v};
+}
+
+function resizeRows(a, w, [reach, filter]) {
+  const scale = a.w/w, stretch = max(1, scale);
+  return weighRows(a, Array.from({length: w}, (_, i) => {
+    const centre = (i + .5)*scale, first = max(0, floor(centre - reach*stretch + .5)), end = min(a.w, floor(centre + reach*stretch + .5));
+    const from = Array.from({length: end - first}, (_, k) => first + k), weights = from.map(k => filter((k - centre + .5)/stretch));
+    return [from, weights.map(t => t/weights.reduce((s, u) => s + u))];
+  }));
+}
+
+const resize = (a, w, h, filter) => flip(resizeRows(flip(resizeRows(a, w, FILTERS[filter])), h, FILTERS[filter]));
+
+function scaleTo(a, side) {  // the longer side: areas are averaged to shrink, cubic curves fitted to enlarge
+  const scale = side/max(a.w, a.h), size = n => max(1, halfEven(n*scale));
+  return resize(a, size(a.w), size(a.h), scale < 1 ? 'box' : 'bicubic');
+}
+
+function correlateRows(a, kernel) {  // beyond the edge is a mirror
+  const mirror = i => i < 0 ? -1 - i : i >= a.w ? 2*a.w - 1 - i : i;
+  return weighRows(a, Array.from({length: a.w}, (_, i) => [kernel.map((_, k) => mirror(i + k - (kernel.length - 1)/2)), kernel]));
+}
+
+const GAUSS = (g => g.map(t => t/g.reduce((s, u) => s + u)))([-3, -2, -1, 0, 1, 2, 3].map(d => exp(-d*d/2/.7**2)));
+
+function largestRows(a, window, before) {  // the largest in a window that begins `before` pixels earlier, by doubling
+  const row = new Float64Array(a.w + window), out = new Float64Array(a.v.length);
+  for (let y = 0; y < a.h; y++) {
+    for (let i = 0; i < row.length; i++) row[i] = a.v[y*a.w + clamp(i - before, 0, a.w - 1)];
+    let m = 1;
+    for (; 2*m <= window; m *= 2) for (let i = 0; i + m < row.length; i++) if (row[i + m] > row[i]) row[i] = row[i + m];
+    for (let x = 0; x < a.w; x++) out[y*a.w + x] = max(row[x], row[x + window - m]);
+  }
+  return {...a, v: out};
+}
+
+function paperOf(grey, window) {  // as bright as the paper would be without the ink: a closing, continued to the edges
+  const lightest = bothWays(grey, a => largestRows(a, window, floor((window - 1)/2))), negative = a => map(a, v => -v);
+  const paper = negative(bothWays(negative(lightest), a => largestRows(a, window, floor(window/2))));
+  const edge = min(floor(window/2), floor((min(grey.w, grey.h) - 2)/3));
+  if (edge < 1) return paper;
+  const continued = bothWays(paper, a => make(a.w, a.h, (x, y) => {
+    const at = i => a.v[y*a.w + i], low = edge, high = a.w - 1 - edge;
+    return x < low ? 2*at(low) - at(2*low - x) : x > high ? 2*at(high) - at(2*high - x) : at(x);
+  }));
+  return map(paper, (p, i) => clamp(continued.v[i], .6*p, p));
+}
+
+function inkOn(grey, window) {  // how much darker each pixel is than the paper around it
+  const paper = paperOf(grey, window);
+  return map(grey, (g, i) => (paper.v[i] - g)/(paper.v[i] + .08));
+}
+
+function distances(mask) {  // from each marked pixel to the nearest that is not, exactly: down the columns, then along the rows
+  const {w, h} = mask, down = map(mask, () => 0), far = w + h;
+  for (let x = 0; x < w; x++) {
+    for (let y = 0, d = far; y < h; y++) down.v[y*w + x] = d = mask.v[y*w + x] ? d + 1 : 0;
+    for (let y = h - 1, d = far; y >= 0; y--) down.v[y*w + x] = min(down.v[y*w + x], d = mask.v[y*w + x] ? d + 1 : 0);
+  }
+  return make(w, h, (x, y, i) => {
+    let best = down.v[i]**2;
+    for (let d = 1; d*d < best; d++) for (const at of [x - d, x + d]) if (at >= 0 && at < w) best = min(best, d*d + down.v[y*w + at]**2);
+    return sqrt(best);
+  });
+}
+
+function dilate(mask, times) {  // to the four neighbours
+  for (; times; times--) mask = make(mask.w, mask.h, (x, y, i) => +(mask.v[i] || (x && mask.v[i - 1]) || (x + 1 < mask.w && mask.v[i + 1]) || mask.v[i - mask.w] || mask.v[i + mask.w] || 0));
+  return mask;
+}
+
+function label(mask) {  // numbers for the parts that hang together, corners too; and how many there are
+  const labels = map(mask, () => 0);
+  let n = 0;
+  mask.v.forEach((marked, start) => {
+    if (!marked || labels.v[start]) return;
+    labels.v[start] = ++n;
+    for (const todo = [start]; todo.length;) {
+      const i = todo.pop(), x = i % mask.w, y = floor(i/mask.w);
+      for (let dy = -1; dy < 2; dy++) for (let dx = -1; dx < 2; dx++) {
+        const j = i + dy*mask.w + dx;
+        if (inside(mask, x + dx, y + dy) && mask.v[j] && !labels.v[j]) { labels.v[j] = n; todo.push(j); }
+      }
+    }
+  });
+  return [labels, n];
+}
+
+function boxOf(a, marked = v => v > 0) {  // the smallest box around what is marked
+  let [x0, y0, x1, y1] = [a.w, a.h, -1, -1];
+  a.v.forEach((v, i) => {
+    if (!marked(v)) return;
+    const x = i % a.w, y = floor(i/a.w);
+    [x0, y0, x1, y1] = [min(x0, x), min(y0, y), max(x1, x), max(y1, y)];
+  });
+  return {x: x0, y: y0, w: x1 - x0 + 1, h: y1 - y0 + 1};
+}
+
+function findParts(ink) {  // the parts of ink that may be a digit, each with its box and what likeness() asks for
+  const mask = map(bothWays(ink, a => correlateRows(a, [1/3, 1/3, 1/3])), v => +(v > .04)), [labels, n] = label(dilate(mask, 1)), parts = [];
+  labels.v.forEach((_, i) => { labels.v[i] *= mask.v[i]; });
+  for (let k = 1; k <= n; k++) {
+    const box = boxOf(labels, v => v === k), own = map(cut(labels, box), v => +(v === k)), pieces = cut(ink, box);
+    const size = max(box.w, box.h), sum = own.v.reduce((a, b) => a + b, 0), width = largest(distances(padded(own, 1)).v);
+    if (size < .012*max(ink.w, ink.h)) continue;
+    parts.push({label: k, box, size, slender: sum/width**2, ink: pieces.v.reduce((s, v, i) => s + v*own.v[i], 0), around: box.h > .8*ink.h && box.w > .8*ink.w,
+      edges: (box.y <= 1) + (box.x <= 1) + (box.y + box.h >= ink.h - 1) + (box.x + box.w >= ink.w - 1)});
+  }
+  return [labels, parts];
+}
+
+function likeness({ink, size, slender, edges, box}, side) {  // higher for what may be a digit
+  const score = ink*min(1, size/(.12*side))*min(1, slender/20)**3*[1, .3, .1, .3, .5][edges];
+  return max(box.w, box.h) <= 6*min(box.w, box.h) ? score : .05*score;
+}
+
+function likeliest(parts, side) {  // the part most like a digit, given the others
+  const scores = parts.map(part => likeness(part, side)), best = largest(scores);
+  const rivals = parts.filter((part, i) => scores[i] > .02*best && part.size > .1*side && part.slender > 20);
+  const within = rivals.some(part => !part.around), free = rivals.some(part => !part.edges);
+  const weighed = parts.map((part, i) => scores[i]*(part.around && within ? .02 : 1)*(part.edges && free ? .02 : 1));
+  return parts[weighed.indexOf(largest(weighed))];
+}
+
+function belongs(part, main) {  // close to the main part, not beside it, and of its order of size
+  const gap = (at, n) => max(part.box[at] - main.box[at] - main.box[n], main.box[at] - part.box[at] - part.box[n]);
+  const fits = part.ink > .04*main.ink && .12*main.size < part.size && part.size < 2*main.size && !part.edges && !part.around;
+  return part === main || fits && max(gap('y', 'h'), gap('x', 'w')) < .25*main.size && gap('x', 'w') < .1*main.size;
+}
+
+function locate(grey) {  // where the digit is
+  const [labels, parts] = findParts(inkOn(grey, max(3, floor(max(grey.w, grey.h)/4))));
+  if (!parts.length) throw Error(NO_INK);
+  const main = likeliest(parts, max(grey.w, grey.h)), kept = new Set(parts.filter(part => belongs(part, main)).map(part => part.label));
+  return map(labels, v => +kept.has(v));
+}
+
+function around(mask) {  // its box, with a margin of a fifth
+  const {x, y, w, h} = boxOf(mask), extra = floor(.2*max(w - 1, h - 1)) + 2, x0 = max(0, x - extra), y0 = max(0, y - extra);
+  return {x: x0, y: y0, w: min(mask.w, x + w + extra) - x0, h: min(mask.h, y + h + extra) - y0};
+}
+
+function trace(grey, mask, box) {  // the ink of the digit, the longer side FINE
+  const fine = scaleTo(cut(grey, box), FINE), near = resize(dilate(cut(mask, box), 2), fine.w, fine.h, 'bilinear');
+  const ink = inkOn(fine, clamp(floor(max(mask.w, mask.h)*fine.h/(4*box.h)), 3, FINE/2)), middle = percentile(ink.v, .5);
+  const smooth = map(bothWays(map(ink, v => v - middle), a => correlateRows(a, GAUSS)), (v, i) => near.v[i] > .3 ? max(0, v) : 0), most = largest(smooth.v);
+  if (most < .02) throw Error(NO_INK);
+  const full = percentile(smooth.v.filter(v => v > .5*most), .5);
+  return map(smooth, v => clamp((v/full - .25)/.55));
+}
+
+function asPen(ink) {  // drawn again, if the pen was too thin or too thick for its size
+  const side = max(ink.w, ink.h), inner = distances(map(padded(ink, 1), v => +(v > .5))).v.filter(d => d > 0);
+  const width = inner.length ? 4*inner.reduce((a, b) => a + b)/inner.length - 2 : 0, grow = (clamp(width, .08*side, .21*side) - width)/2;
+  if (abs(grow) < .5) return ink;
+  const mask = map(padded(ink, floor(abs(grow)) + 2), v => +(v > .5)), out = distances(map(mask, v => 1 - v)), deep = distances(mask);
+  return map(mask, (m, i) => clamp(grow + .5 - (out.v[i] - deep.v[i] + (m ? .5 : -.5))));
+}
+
+function fitBox(ink) {  // to BOX pixels, a fifth of the stroke at full strength
+  const fitted = map(scaleTo(ink, BOX), v => clamp(v)), most = largest(fitted.v), full = percentile(fitted.v.filter(v => v > .3*most), .8);
+  return map(fitted, v => min(1, v/full));
+}
+
+function corner(ink) {  // where on the canvas its corner goes, so that the centre of mass is in the middle
+  const total = ink.v.reduce((a, b) => a + b), moment = along => ink.v.reduce((sum, v, i) => sum + v*along(i), 0)/total;
+  const place = (centre, n) => clamp(halfEven(SIZE/2 - centre), 0, SIZE - n);
+  return [place(moment(i => i % ink.w), ink.w), place(moment(i => floor(i/ink.w)), ink.h)];
+}
+
+export function toMnist(pixels, width, height) {  // of a drawing; {pixels: 784 of them, place: {x, y, side}, the square of the drawing that they show}
+  const grey = {w: width, h: height, v: Float64Array.from(pixels)}, mask = locate(grey), box = around(mask);
+  const traced = trace(grey, mask, box), first = boxOf(traced, (most => v => v > .3*most)(largest(traced.v))), drawn = asPen(cut(traced, first));
+  const second = boxOf(drawn, (most => v => v > .2*most)(largest(drawn.v))), fitted = fitBox(cut(drawn, second)), [col, row] = corner(fitted);
+  const canvas = make(SIZE, SIZE, (x, y) => inside(fitted, x - col, y - row) ? fitted.v[(y - row)*fitted.w + x - col] : 0);
+  const zoom = FINE/max(box.w, box.h), unit = max(second.w, second.h)/BOX, border = (drawn.w - first.w)/2;
+  const start = (at, offset) => box[at] + (first[at] - border + second[at] - offset*unit)/zoom;
+  return {pixels: canvas.v, place: {x: start('x', col), y: start('y', row), side: SIZE*unit/zoom}};
 }

@@ -132,6 +132,7 @@ export function paintPixels(context, values, colours, x, y, side, n = 28) {  // 
   small.getContext('2d').putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;
   context.drawImage(small, x, y, side, side);
+  context.strokeStyle = 'rgb(128 128 128/.4)'; context.lineWidth = 1; context.strokeRect(x + .5, y + .5, side - 1, side - 1);
 }
 
 export function paintPlot(context, width, height, root, {lines, xlim, ylim, xlabel = '', ylabel = '', yticks = ylim, xticks = xlim, log = false}) {  // lines: [{points: [[x, y], …], colour, dash, dots}]; gives the map from values to pixels
@@ -165,7 +166,7 @@ const repaint = () => requestAnimationFrame(() => painters.forEach(paint => pain
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
 for (const part of [document.documentElement, document.body]) new MutationObserver(repaint).observe(part, {attributes: true, attributeFilter: ['class', 'data-scheme', 'data-jp-theme-light']});
 
-export const formatPercent = p => `${(100*p).toFixed(1)}%`;
+export const formatPercent = p => p > .999 && p < 1 ? 'over 99.9%' : `${(100*p).toFixed(1)}%`;
 
 // ---- time
 
@@ -199,6 +200,15 @@ export function once(paint) {  // however often it is called, paint runs once, i
     asked = true;
     requestAnimationFrame(() => { asked = false; paint(); });
   };
+}
+
+export class Spoken {  // tells a screen reader what has come of it, once things have settled
+  constructor() { this.element = el('p', {className: 'widget-spoken', 'aria-live': 'polite'}); }
+
+  say(text) {
+    clearTimeout(this.later);
+    this.later = setTimeout(() => { this.element.textContent = text; }, 700);
+  }
 }
 
 // ---- the address of the page
@@ -308,7 +318,7 @@ export class Pad {  // strokes of a pen, by mouse, finger, stylus or keyboard; .
         context.stroke();
       }
       this.overlay?.(context);
-      if (document.activeElement === this.canvas && this.pointer === undefined) {  // where the keyboard's pen is
+      if (this.canvas.matches(':focus-visible') && this.pointer === undefined) {  // where the keyboard's pen is
         context.lineWidth = 1.5; context.strokeStyle = this.down ? '#b2182b' : '#1f6f3f';
         context.beginPath(); context.arc(...this.pen, this.radius + 1.5, 0, 7); context.stroke();
       }
