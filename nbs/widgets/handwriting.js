@@ -3,9 +3,9 @@
 import {Random, logits, sigmoid, toMnist, wilson} from './maths.js';
 import {Pad, button, captioned, column, el, formatPercent, grey, load, loadLinear, once, paintPixels, picture, row} from './page.js';
 
-const N = 20, PEN = 5.5, KEY = 'mnist_nbdev: handwriting';
+const N = 20, KEY = 'mnist_nbdev: handwriting';
 
-const fresh = () => ({at: 0, drawings: Array.from(new Random(Date.now()).permutation(N), i => ({asked: i < N/2 ? 3 : 7, strokes: [], radius: PEN}))});  // the drawing `at` is asked for
+const fresh = () => ({at: 0, drawings: Array.from(new Random(Date.now()).permutation(N), i => ({asked: i < N/2 ? 3 : 7, strokes: []}))});  // the drawing `at` is asked for
 
 // ---- files, byte by byte
 
@@ -44,7 +44,7 @@ async function pictures(answers) {  // every fifth of a digit for validation, as
   return zip(files);
 }
 
-const table = answers => [`label${Array.from({length: 784}, (_, i) => `,pixel${i}`).join('')}`, ...answers.map(a => `${a.asked},${a.pixels}`), ''].join('\n');
+const table = answers => [['label', ...Array.from({length: 784}, (_, i) => `pixel${i}`)], ...answers.map(a => [a.asked, a.pixels]), ''].join('\n');
 
 const download = (name, content) => el('a', {href: URL.createObjectURL(new Blob([content])), download: name}).click();
 
@@ -55,17 +55,18 @@ function judge(line, drawings) {
   return drawings.map((d, i) => ({...d, answer: z[i] > 0 ? 3 : 7, p: sigmoid(Math.abs(z[i]))}));
 }
 
-const count = (answers, asked, answer) => answers.filter(a => a.asked === asked && a.answer === answer).length;
-
-const right = answers => count(answers, 3, 3) + count(answers, 7, 7);
+const right = answers => answers.filter(a => a.answer === a.asked).length;
 
 function summary(answers) {
   const own = answers.filter(a => !a.sample), [low, high] = wilson(right(answers), N).map(formatPercent);
   return `${N} are few: of very many like these it may read anything from ${low} to ${high} right (Wilson's 95% interval).${own.length % N ? ` Of your own ${own.length} it read ${right(own)} right; the others are samples.` : ''}`;
 }
 
-const confusion = answers => el('table', {innerHTML: '<caption>How many were read as what<tr><td><th scope=col>read as a 3<th scope=col>read as a 7' +
-  [3, 7].map(d => `<tr><th scope=row>asked for a ${d}<td>${count(answers, d, 3)}<td>${count(answers, d, 7)}`).join('')});
+function confusion(answers) {
+  const count = (asked, answer) => answers.filter(a => a.asked === asked && a.answer === answer).length;
+  return el('table', {innerHTML: '<caption>How many were read as what<tr><td><th scope=col>read as a 3<th scope=col>read as a 7' +
+    [3, 7].map(d => `<tr><th scope=row>asked for a ${d}<td>${count(d, 3)}<td>${count(d, 7)}`).join('')});
+}
 
 function card({asked, answer, p, sample, pixels}) {  // a drawing as the model saw it
   const wrong = answer !== asked, words = `${wrong ? 'Wrong: ' : ''}${asked} read as ${answer}, ${formatPercent(p)} sure${sample ? ', sample' : ''}`, canvas = picture(words, 80);
@@ -76,46 +77,40 @@ function card({asked, answer, p, sample, pixels}) {  // a drawing as the model s
 // ---- the widget
 
 export default async function handwriting(root) {
-  const [line, samples] = await Promise.all([loadLinear(), load('drawings.json')]);
+  const [line, samples] = await Promise.all([loadLinear(), load('drawings.json')]), task = el('p', {className: 'widget-verdict', tabIndex: -1, 'aria-live': 'polite'}), stage = el('div');
   let state, tried = 0;
-  const now = () => state.drawings[state.at], task = el('p', {className: 'widget-verdict', tabIndex: -1, 'aria-live': 'polite'}), stage = el('div');
+  const now = () => state.drawings[state.at];
 
-  const keep = once(() => {  // for a reload, where the browser lets us
-    try { state.drawings.some(d => d.strokes[0]) ? localStorage.setItem(KEY, JSON.stringify(state)) : localStorage.removeItem(KEY); } catch {}
-  });
+  const keep = once(() => { try { localStorage.setItem(KEY, JSON.stringify(state)); } catch {} });  // for a reload, where the browser lets us
 
-  const pad = new Pad(({strokes, radius, empty, canvas}) => {
-    if (empty) pad.radius = PEN;
-    Object.assign(now(), {strokes, radius, sample: now().sample && !empty, pixels: null});
+  const pad = new Pad(({strokes, empty, canvas}) => {
+    Object.assign(now(), {strokes, sample: now().sample && !empty});
     canvas.setAttribute('aria-label', `Pad for a ${now().asked}; strokes on it: ${strokes.length}`);
     keep();
   });
 
-  function set({strokes, radius, sample, pixels}) {  // a drawing on the pad
-    pad.radius = radius;
-    pad.set(strokes);
-    Object.assign(now(), {sample, pixels});
+  function sample() {  // another each time
+    now().sample = true;
+    pad.set(samples.filter(s => s.digit === now().asked)[(state.at + 7*tried++) % 50].strokes);
   }
 
   function go(step) {
     try {
-      if (step > 0) now().pixels ??= Array.from(toMnist(pad.pixels, Pad.size, Pad.size).pixels, v => Math.round(255*v));  // once it is done, as bytes
-      state.at += step;
+      if (step > 0) now().pixels = Array.from(toMnist(pad.pixels, Pad.size, Pad.size).pixels, v => Math.round(255*v));  // bytes
+      state.at = Math.max(0, state.at + step);
       show();
-    } catch (error) { show(); task.append(` ${error.message}`); }
+    } catch (error) { show(error.message); }
     (state.at < N ? pad.canvas : task).focus({preventScroll: true});
   }
 
-  const back = button('Back', () => go(-1)), next = button('Next', () => go(1)), another = () => samples.filter(s => s.digit === now().asked)[(state.at + 7*tried++) % 50];
-  const asking = [row(pad.canvas, column(next, back, button('Undo', () => pad.undo()), button('Clear', () => pad.clear()), button('Take a sample', () => set({...another(), sample: true})))), pad.help];
+  const asking = [row(pad.canvas, column(button('Next', () => go(1)), button('Back', () => go(-1)), button('Undo', () => pad.undo()), button('Clear', () => pad.clear()), button('Take a sample', sample))), pad.help];
 
-  function show() {
+  function show(problem = '') {
     keep();
     if (state.at === N) return result(judge(line, state.drawings));
-    set(now());
+    pad.set(now().strokes);
     pad.pen = [70, 70];
-    task.replaceChildren(`${state.at + 1} of ${N}: please draw a `, el('strong', {}, `${now().asked}`), ', as you write it.');
-    back.disabled = !state.at; next.textContent = state.at < N - 1 ? 'Next' : 'See the answers';
+    task.textContent = `${state.at + 1} of ${N}: please draw a ${now().asked}, as you write it. ${problem}`;
     stage.replaceChildren(...asking);
   }
 
