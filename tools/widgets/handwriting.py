@@ -39,7 +39,7 @@ def by_mouse(page, box, digit):
     at, mouse = box.locator('.widget-pad').bounding_box(), page.mouse
     points = [(at['x'] + x*at['width'], at['y'] + y*at['height']) for x, y in SHAPES[digit]]
     mouse.move(*points[0]); mouse.down()
-    for point in points[1:]: mouse.move(*point, steps=4)
+    for point in points[1:]: mouse.move(*point, steps=2)
     mouse.up()
 
 
@@ -66,8 +66,8 @@ def download(page, box, name, folder):
 
 
 def drawn(page, box):
-    "All twenty, in all the ways there are, with second thoughts; what was asked."
-    asked = []
+    "All twenty, in all the ways there are, with second thoughts; what was asked, and how many are samples."
+    asked, tricked, samples = [], False, 0
     for n in range(1, 21):
         digit, number = progress(box)
         assert number == n, f'asked for number {number}, not {n}'
@@ -75,7 +75,12 @@ def drawn(page, box):
         if n == 1:
             press(box, 'Next')
             assert 'no ink' in box.inner_text() and progress(box)[1] == 1, 'an empty pad goes on'
-        if n % 3 == 0: press(box, 'Take a sample')
+        if n > 9 and digit == '7' and not tricked:  # a three, so that something is misread
+            by_mouse(page, box, '3')
+            tricked = True
+        elif n % 3 == 0:
+            press(box, 'Take a sample')
+            samples += 1
         elif n % 3 == 1: by_mouse(page, box, digit)
         else: by_keys(page, box, digit)
         if n == 4:  # undo, clear, and draw again
@@ -98,21 +103,21 @@ def drawn(page, box):
         if n % 3 == 2: page.keyboard.press('Enter')
         else: press(box, 'Next')
     assert sorted(asked) == ['3']*10 + ['7']*10 and asked != sorted(asked)
-    return [int(d) for d in asked]
+    return [int(d) for d in asked], samples - 1
 
 
 def drive(page, box):
     "Draw, look at the result, download, train, reload, forget."
     requests = []
     page.on('dialog', lambda dialog: dialog.accept())
-    asked = drawn(page, box)
+    asked, samples = drawn(page, box)
     ends = page.evaluate("async () => { const {wilson} = await import(new URL('../widgets/maths.js', document.baseURI)); return [0, 1, 7, 20].map(e => wilson(e, 20)); }")
     assert all(abs(u - v) < 1e-12 for pair, e in zip(ends, (0, 1, 7, 20)) for u, v in zip(pair, wilson(e, 20)))
     page.on('request', lambda request: requests.append(request.url))
     box.get_by_role('table').wait_for()
     cards, text = box.locator('.widget-card').all_inner_texts(), box.inner_text()
     assert [int(card.removeprefix('Wrong: ')[0]) for card in cards] == asked
-    assert sum(card.endswith(', sample') for card in cards) == 5 and 'Of your own 15 it read ' in text
+    assert sum(card.endswith(', sample') for card in cards) == samples and f'Of your own {20 - samples} it read ' in text
 
     with tempfile.TemporaryDirectory() as tmp, chdir(tmp), redirect_stdout(StringIO()) as said:
         table, pictures = (download(page, box, name, tmp) for name in ('Download a table', 'Download pictures'))
@@ -128,7 +133,7 @@ def drive(page, box):
         assert f'read {sum(right)} of 20 right: {sum(right)/20:.1%}' in text and f'{low:.1%} to {high:.1%}' in text, text
         cells = [[sum((d, a) == (row, column) for d, a in zip(asked, answers)) for column in (3, 7)] for row in (3, 7)]
         assert [[int(v) for v in row.split('\t')[1:]] for row in box.get_by_role('row').all_inner_texts()[1:]] == cells
-        assert sum(map(sum, cells)) == 20
+        assert sum(map(sum, cells)) == 20 and cells[1][0]
 
         assert zipfile.ZipFile(pictures).testzip() is None and len(zipfile.ZipFile(pictures).namelist()) == 20
         by_table, by_pictures = load_sample(table), load_sample(pictures)
