@@ -89,6 +89,11 @@ export const evidence = ({w}, x) => w.map((wj, j) => wj*x[j]);  // of one image 
 
 export const countErrors = (z, y) => sum(z.map((zi, i) => zi > 0 !== y[i] > .5));
 
+export function wilson(errors, n, q = 1.959963984540054) {  // between what shares the true one lies, with 95% confidence (06_evaluate)
+  const lower = e => (e + q*q/2 - q*Math.sqrt(e*(n - e)/n + q*q/4))/(n + q*q);
+  return [lower(errors), 1 - lower(n - errors)];
+}
+
 // ---- drawing: strokes to ink
 
 export function addSegment(ink, size, [x0, y0], [x1, y1], radius) {  // a straight piece of a stroke, its edge smooth over a pixel
