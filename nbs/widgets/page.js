@@ -61,7 +61,7 @@ export const button = (text, onclick, more = {}) => el('button', {type: 'button'
 
 export function slider(label, values, value, onchange, show = String) {  // chooses among values; .value is the chosen one
   const at = v => values.reduce((best, w, i) => Math.abs(w - v) < Math.abs(values[best] - v) ? i : best, 0);
-  const input = el('input', {type: 'range', min: 0, max: values.length - 1, step: 1}), output = el('output');
+  const input = el('input', {type: 'range', 'aria-label': label, min: 0, max: values.length - 1, step: 1}), output = el('output');
   const write = () => { output.textContent = show(values[input.value]); input.setAttribute('aria-valuetext', output.textContent); };
   input.addEventListener('input', () => { write(); onchange(values[input.value]); });
   const control = el('label', {className: 'widget-control'}, el('span', {}, label, ' ', output), input);
@@ -208,6 +208,7 @@ export const readAddress = () => new URLSearchParams(location.search);  // what 
 export function writeAddress(values) {  // {name: value}; null removes
   const address = new URL(location.href);
   for (const [name, value] of Object.entries(values)) value === null ? address.searchParams.delete(name) : address.searchParams.set(name, value);
+  address.search = address.search.replace(/(?<==[^&]*)%(3A|3D|2C)/g, decodeURIComponent);  // : = , stay legible in a value
   if (address.href !== location.href) history.replaceState(history.state, '', address);
 }
 
