@@ -51,7 +51,7 @@ export default async function train(root) {
     const most = Math.max(1e-9, ...w.map(Math.abs)), reached = curve.findIndex(at => at.errors <= GOAL);
     crowd.canvas.draw(paintCrowd, wrong);
     weights.canvas.draw((context, _, side) => paintPixels(context, w.map(v => v/most), redBlue, 0, 0, side), `Weights up to ${most.toFixed(2)}: red for a three, blue for a seven`);
-    plot(losses, `Loss: batch (thin), held back ${loss.toFixed(2)}`, {ylim: [0, Math.max(1, ...curve.map(at => at.loss || 0))]}, ['batch', 'w-soft', 1], ['loss', 'w-link', 3]);
+    plot(losses, `Loss ${loss.toFixed(2)} (thin: of the batch)`, {ylim: [0, Math.max(1, ...curve.map(at => at.loss || 0))]}, ['batch', 'w-soft', 1], ['loss', 'w-link', 3]);
     plot(mistakes, wrong, {ylim: [1, n], yticks: [1, GOAL, n], log: true}, ['errors', 'w-link', 3]);
     for (const knob of knobs) if (knob.value !== settings[knob.name]) knob.value = settings[knob.name];
     play.textContent = playing ? 'Pause' : 'Play';
@@ -93,7 +93,7 @@ export default async function train(root) {
   });
   const play = button('Play', () => go(!playing)), words = el('p', {'aria-live': 'polite', style: 'min-height: 3em'});
   const knobs = Object.entries(SETTINGS).map(([name, [label, values]]) => Object.assign((values.find ? slider : choice)(label, values, START[name], set.bind(null, name)), {name}));
-  const show = (text = '', width = 220, height = 200) => captioned(picture(text, width, height), text);
+  const show = (text = '', width = 210, height = 200) => captioned(picture(text, width, height), text);
   const crowd = show('Held-back images, from surely seven to surely three; boxed where wrong', Math.min(760, root.clientWidth - 34)), weights = show('Weights, red: three'), losses = show(), mistakes = show();
   root.append(
     el('p', {}, `${data.train.n} digits train 784 weights and a bias; ${n} others, held back, judge them.`),

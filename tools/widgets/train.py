@@ -110,6 +110,8 @@ def same_and_other(page):
     page.evaluate('for (let i = 0; i < 30; i++) document.querySelector(".widget").run.step()')
     other = curve(page)
     assert len(other) == 31 and all(a != b for a, b in zip(restored, other))
+    left = page.evaluate('() => { const {run} = document.querySelector(".widget"); run.change("shuffle", ""); run.step(); return run.left.length; }')
+    assert left == 800 - 64, 'a new epoch begins where shuffling is switched off'
 
 
 def restore(page):
