@@ -94,6 +94,39 @@ export function wilson(errors, n, q = 1.959963984540054) {  // between what shar
   return [lower(errors), 1 - lower(n - errors)];
 }
 
+// ---- training (03_train)
+
+export class Trainer {  // the loop of `fit`, a step at a time; settings may change between two steps: {120: {lr: .01}}
+  constructor({train, valid}, start, changes = {}) {  // images and labels, {x, y, n}; {lr, bs, loss, scale, seed, shuffle}
+    const order = Uint32Array.from(train.y.keys()).sort((a, b) => train.y[b] - train.y[a] || a - b);  // threes first, as in the package's data
+    Object.assign(this, {train, valid, start, changes, order, settings: {...start}, model: initLinear(start.seed, 784, start.scale), random: new Random(start.seed), left: [], seen: 0, curve: []});
+    this.judge();
+  }
+
+  get steps() { return this.curve.length - 1; }
+
+  change(name, value) {  // from the next step on; what was to change later does not
+    for (const at in this.changes) if (at > this.steps) delete this.changes[at];
+    this.settings[name] = (this.changes[this.steps] ??= {})[name] = value;
+  }
+
+  step() {
+    const {lr, bs, loss, shuffle} = this.settings, {x, y, n} = this.train;
+    if (!this.left.length || shuffle !== this.shuffle) this.left = shuffle ? this.random.permutation(n) : this.order;  // an epoch begins
+    const rows = this.left.subarray(0, bs), yb = Float64Array.from(rows, row => y[row]), z = logits(this.model, x, rows);
+    sgdStep(this.model, backward(x, LOSSES[loss].grad(z, yb), 784, rows), lr);
+    Object.assign(this, {shuffle, left: this.left.subarray(bs), seen: this.seen + rows.length});
+    this.judge(LOSSES[loss].loss(z, yb));
+  }
+
+  judge(batch) {  // on images that are not trained on; beside it the loss of the batch, before its step
+    const {x, y} = this.valid, z = logits(this.model, x);
+    this.curve.push({batch, loss: LOSSES[this.settings.loss].loss(z, y), errors: countErrors(z, y)});
+    this.z = z;
+    Object.assign(this.settings, this.changes[this.steps]);
+  }
+}
+
 // ---- drawing: strokes to ink
 
 export function addSegment(ink, size, [x0, y0], [x1, y1], radius) {  // a straight piece of a stroke, its edge smooth over a pixel
