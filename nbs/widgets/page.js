@@ -61,7 +61,7 @@ export const button = (text, onclick, more = {}) => el('button', {type: 'button'
 
 export function slider(label, values, value, onchange, show = String) {  // chooses among values; .value is the chosen one
   const at = v => values.reduce((best, w, i) => Math.abs(w - v) < Math.abs(values[best] - v) ? i : best, 0);
-  const input = el('input', {type: 'range', min: 0, max: values.length - 1, step: 1}), output = el('output');
+  const input = el('input', {type: 'range', 'aria-label': label, min: 0, max: values.length - 1, step: 1}), output = el('output');
   const write = () => { output.textContent = show(values[input.value]); input.setAttribute('aria-valuetext', output.textContent); };
   input.addEventListener('input', () => { write(); onchange(values[input.value]); });
   const control = el('label', {className: 'widget-control'}, el('span', {}, label, ' ', output), input);
@@ -125,12 +125,12 @@ export function captioned(canvas, text) {  // .caption is the element with the w
 
 const small = Object.assign(document.createElement('canvas'), {width: 28, height: 28});
 
-export function paintPixels(context, values, colours, x, y, side, n = 28) {  // a picture of n x n values, side x side large; colours(value) is [r, g, b]
+export function paintPixels(context, values, colours, x, y, side, n = 28, smooth = false) {  // a picture of n x n values, side x side large; colours(value) is [r, g, b]
   small.width = small.height = n;
   const image = small.getContext('2d').createImageData(n, n);
   values.forEach((v, i) => image.data.set([...colours(v), 255], 4*i));
   small.getContext('2d').putImageData(image, 0, 0);
-  context.imageSmoothingEnabled = false;
+  context.imageSmoothingEnabled = smooth;
   context.drawImage(small, x, y, side, side);
 }
 
@@ -192,6 +192,19 @@ export class Clock {  // calls onframe(seconds since the last call) until it is 
   stop() { this.running = false; }
 }
 
+export function player(pace, step, begin = () => 0) {  // a button that plays, `pace` steps a second, and pauses; with .stop()
+  let due;
+  const clock = new Clock(seconds => { for (due += pace*seconds; due >= 1 && clock.running; due--) step(); });
+  const play = button('Play', () => {
+    if (clock.running) return play.stop();
+    begin();
+    due = 1;
+    play.textContent = 'Pause';
+    clock.start();
+  });
+  return Object.assign(play, {stop() { clock.stop(); play.textContent = 'Play'; }});
+}
+
 export function once(paint) {  // however often it is called, paint runs once, in the next frame
   let asked = false;
   return () => {
@@ -209,6 +222,32 @@ export function writeAddress(values) {  // {name: value}; null removes
   const address = new URL(location.href);
   for (const [name, value] of Object.entries(values)) value === null ? address.searchParams.delete(name) : address.searchParams.set(name, value);
   if (address.href !== location.href) history.replaceState(history.state, '', address);
+}
+
+// ---- a picture to point at
+
+export function pointing(canvas, point, key) {  // while it is pressed, point(x, y, first) in shares of its sides; for a key, key(dx, dy, event), steps of an arrow or nothing
+  canvas.tabIndex = 0;
+  canvas.classList.add('widget-pad');
+  canvas.setAttribute('role', 'application');
+  const tell = (event, first) => {
+    const box = canvas.getBoundingClientRect(), share = v => Math.max(0, Math.min(1, v));
+    point(share((event.clientX - box.left)/box.width), share((event.clientY - box.top)/box.height), first);
+  };
+  canvas.addEventListener('pointerdown', event => {
+    if (event.button || !event.isPrimary) return;
+    event.preventDefault();
+    canvas.focus({preventScroll: true});
+    canvas.setPointerCapture(event.pointerId);
+    tell(event, true);
+  });
+  canvas.addEventListener('pointermove', event => { if (canvas.hasPointerCapture(event.pointerId)) tell(event, false); });
+  canvas.addEventListener('keydown', event => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key];
+    if (arrow || event.key === ' ' || event.key === 'Backspace') event.preventDefault();
+    key(...(arrow ?? [0, 0]).map(v => v*(event.shiftKey ? .2 : 1)), event);
+  });
 }
 
 // ---- a pad to draw on
