@@ -127,6 +127,78 @@ export class Trainer {  // the loop of `fit`, a step at a time; settings may cha
   }
 }
 
+// ---- a hidden layer (07_nets)
+
+export class Mlp {  // w1 (n, hidden), b1 (hidden), w2 (hidden, 1), b2 (1)
+  constructor(w1, b1, w2, b2) { Object.assign(this, {w1, b1, w2, b2}); }
+
+  hiddenLayer(x) {  // weighted sums, and what is below zero cut off
+    const {w1, b1} = this, hidden = b1.length, n = w1.length/hidden, h = new Float64Array(x.length/n*hidden);
+    for (let i = 0; i < h.length; i++) {
+      const unit = i % hidden, start = (i - unit)/hidden*n;
+      let sum = b1[unit];
+      for (let j = 0; j < n; j++) sum += x[start + j]*w1[j*hidden + unit];
+      h[i] = Math.max(0, sum);
+    }
+    return h;
+  }
+
+  logits(x) { return logits({w: this.w2, b: this.b2[0]}, this.hiddenLayer(x)); }  // on top of the hidden layer, a line
+
+  backward(x, dlogits) {  // the gradient of the loss in each parameter; nothing goes back through what was cut off
+    const {w1, b1, w2} = this, hidden = b1.length, h = this.hiddenLayer(x), top = backward(h, dlogits, hidden);
+    const grad = new Mlp(new Float64Array(w1.length), new Float64Array(hidden), top.w, [top.b]), n = w1.length/hidden;
+    h.forEach((hi, i) => {
+      const unit = i % hidden, row = (i - unit)/hidden, d = hi > 0 ? dlogits[row]*w2[unit] : 0;
+      grad.b1[unit] += d;
+      for (let j = 0; j < n; j++) grad.w1[j*hidden + unit] += d*x[row*n + j];
+    });
+    return grad;
+  }
+
+  step(grad, lr) { for (const name in this) this[name].forEach((_, i) => { this[name][i] -= lr*grad[name][i]; }); }
+}
+
+export function initMlp(seed, hidden = 30, n = 784) {  // weights as He et al. (2015) draw them, biases zero
+  const random = new Random(seed), draw = (rows, cols) => Float64Array.from({length: rows*cols}, () => Math.sqrt(2/rows)*random.normal());
+  return new Mlp(draw(n, hidden), new Float64Array(hidden), draw(hidden, 1), new Float64Array(1));
+}
+
+const POINTS = {  // a point of class y, 1 or 0, from -1 to 1; n() is normal, u() uniform
+  xor: (y, n, u) => { const s = u() < .5 ? -.55 : .55; return [s + .11*n(), (y ? -s : s) + .11*n()]; },
+  ring: (y, n, u) => { const r = .72 - y/2 + .07*n(), turn = 2*Math.PI*u(); return [r*Math.cos(turn), r*Math.sin(turn)]; },
+  moons: (y, n, u) => { const turn = Math.PI*(u() - y); return [.55*Math.cos(turn) - y/2 + .25 + .05*n(), .6*Math.sin(turn) + .4*y - .2 + .05*n()]; },
+  blobs: (y, n) => [y - .5 + .15*n(), .7*y - .35 + .15*n()],
+};
+
+export function drawPoints(name, count = 48, seed = 1) {  // of two classes in turn: [{at: [x, y], y: its class}, …]
+  const random = new Random(seed);
+  return Array.from({length: count}, (_, i) => ({y: i % 2, at: POINTS[name](i % 2, () => random.normal(), () => random.uniform())}));
+}
+
+// ---- a parabola through measurements (tutorials/sgd): at time t the speed a t² + b t + c; params are [a, b, c]
+
+export const predictSpeed = (t, [a, b, c]) => t.map(ti => a*ti*ti + b*ti + c);
+
+export const mse = (t, y, params) => predictSpeed(t, params).reduce((sum, s, i) => sum + (s - y[i])**2, 0)/t.length;
+
+export function gradient(t, y, params) {  // each measurement votes with its error, times t², t and 1
+  const r = predictSpeed(t, params).map((s, i) => s - y[i]);
+  return [2, 1, 0].map(k => 2*r.reduce((sum, ri, i) => sum + ri*t[i]**k, 0)/t.length);
+}
+
+export function roll(t, y, [a, b, c], lr) {  // a step of a and c alone: two directions can be drawn
+  const [da, , dc] = gradient(t, y, [a, b, c]);
+  return [a - lr*da, b, c - lr*dc];
+}
+
+export const hessian = t => [4, 3, 2].map(k => [0, 1, 2].map(j => 2*t.reduce((sum, ti) => sum + ti**(k - j), 0)/t.length));
+
+export function bowl(t) {  // over a and c alone: its curvatures, and the direction of the greatest
+  const [[p, , q], , [, , r]] = hessian(t), middle = (p + r)/2, half = Math.hypot((p - r)/2, q);
+  return {greatest: middle + half, least: middle - half, angle: Math.atan2(2*q, p - r)/2};
+}
+
 // ---- drawing: strokes to ink
 
 export function addSegment(ink, size, [x0, y0], [x1, y1], radius) {  // a straight piece of a stroke, its edge smooth over a pixel

@@ -188,14 +188,17 @@ export class Clock {  // calls onframe(seconds since the last call) until it is 
   stop() { this.running = false; }
 }
 
-export function player(onframe, begin = () => 0) {  // a button that plays and pauses, with its .clock and .stop()
-  const clock = new Clock(onframe), play = button('Play', () => {
+export function player(pace, step, begin = () => 0) {  // a button that plays, `pace` steps a second, and pauses; with .stop()
+  let due;
+  const clock = new Clock(seconds => { for (due += pace*seconds; due >= 1 && clock.running; due--) step(); });
+  const play = button('Play', () => {
     if (clock.running) return play.stop();
     begin();
+    due = 1;
     play.textContent = 'Pause';
     clock.start();
   });
-  return Object.assign(play, {clock, stop() { clock.stop(); play.textContent = 'Play'; }});
+  return Object.assign(play, {stop() { clock.stop(); play.textContent = 'Play'; }});
 }
 
 export function once(paint) {  // however often it is called, paint runs once, in the next frame
