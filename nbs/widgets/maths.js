@@ -1,6 +1,5 @@
-// The mathematics of the pages that learn: what the package does in PyTorch, again in plain JavaScript.
-//
-// Names and shapes are the package's; a matrix is a Float64Array, row after row. tools/check_widgets.py fails where the two differ.
+// The mathematics of the pages that learn: what the package does, under the same names. A matrix is an array, row after row.
+// tools/check_widgets.py fails where the two differ.
 
 const {PI, abs, ceil, cos, exp, floor, hypot, imul, log, log1p, max, min, round, sqrt} = Math;
 
@@ -10,7 +9,7 @@ const sum = values => values.reduce((a, b) => a + b, 0);
 
 // ---- random numbers
 
-export class Random {  // from a seed, the same numbers in every browser: mulberry32 (Tommy Ettinger, 2017)
+export class Random {  // mulberry32 (Tommy Ettinger, 2017): the same in every browser
   constructor(seed) { this.state = seed >>> 0; }
 
   uniform() {  // in [0, 1)
@@ -23,7 +22,7 @@ export class Random {  // from a seed, the same numbers in every browser: mulber
 
   normal() { return sqrt(-2*log(1 - this.uniform()))*cos(2*PI*this.uniform()); }  // Box and Muller (1958)
 
-  permutation(n) {  // of the numbers from 0 to n - 1, after Fisher and Yates
+  permutation(n) {  // Fisher and Yates
     const order = new Uint32Array(n).map((_, i) => i);
     for (let i = n - 1; i > 0; i--) {
       const j = floor(this.uniform()*(i + 1));
@@ -35,12 +34,12 @@ export class Random {  // from a seed, the same numbers in every browser: mulber
 
 // ---- the linear model (02_linear): {w: Float64Array(n), b: a number}
 
-export function initLinear(seed, n = 784, scale = 1) {  // normal random numbers, `scale` times as large
+export function initLinear(seed, n = 784, scale = 1) {
   const random = new Random(seed);
   return {w: Float64Array.from({length: n}, () => scale*random.normal()), b: scale*random.normal()};
 }
 
-export function logits({w, b}, x, rows) {  // of the images in those rows of x; of all when none are named
+export function logits({w, b}, x, rows) {  // of some rows of x, or of all
   const n = w.length, count = rows ? rows.length : x.length/n, z = new Float64Array(count);
   for (let i = 0; i < count; i++) {
     const start = (rows ? rows[i] : i)*n;
@@ -54,24 +53,20 @@ export const sigmoid = z => 1/(1 + exp(-z));
 
 export const logSigmoid = z => min(z, 0) - log1p(exp(-abs(z)));  // without overflow
 
-const mean = (z, y, term) => sum(z.map((zi, i) => term(zi, y[i])))/z.length;
+const each = (z, y, term) => z.map((zi, i) => term(zi, y[i])/z.length);
 
-const each = (z, y, slope) => z.map((zi, i) => slope(sigmoid(zi), y[i])/z.length);
-
-export const LOSSES = {  // by name: the loss of logits and labels (1 is a three), and its derivative in each logit
+export const LOSSES = {  // of logits and labels (1 is a three), with the derivative in each logit
   mean: {
-    name: 'mean |y − p|',
-    loss: (z, y) => mean(z, y, (zi, yi) => abs(yi - sigmoid(zi))),
-    grad: (z, y) => each(z, y, (p, yi) => (p < yi ? -1 : 1)*p*(1 - p)),
+    loss: (z, y) => sum(each(z, y, (z, y) => abs(y - sigmoid(z)))),
+    grad: (z, y) => each(z, y, (z, y) => (sigmoid(z) < y ? -1 : 1)*sigmoid(z)*(1 - sigmoid(z))),
   },
   bce: {
-    name: 'cross-entropy',
-    loss: (z, y) => mean(z, y, (zi, yi) => -(yi*logSigmoid(zi) + (1 - yi)*logSigmoid(-zi))),
-    grad: (z, y) => each(z, y, (p, yi) => p - yi),
+    loss: (z, y) => sum(each(z, y, (z, y) => -y*logSigmoid(z) - (1 - y)*logSigmoid(-z))),
+    grad: (z, y) => each(z, y, (z, y) => sigmoid(z) - y),
   },
 };
 
-export function backward(x, dlogits, n, rows) {  // from the slope in each logit to the slope in each weight and in the bias
+export function backward(x, dlogits, n, rows) {
   const w = new Float64Array(n);
   dlogits.forEach((d, i) => {
     const start = (rows ? rows[i] : i)*n;
@@ -80,32 +75,32 @@ export function backward(x, dlogits, n, rows) {  // from the slope in each logit
   return {w, b: sum(dlogits)};
 }
 
-export function sgdStep(model, grad, lr) {  // moves the model, in place
+export function sgdStep(model, grad, lr) {
   for (let j = 0; j < model.w.length; j++) model.w[j] -= lr*grad.w[j];
   model.b -= lr*grad.b;
 }
 
-export const evidence = ({w}, x) => w.map((wj, j) => wj*x[j]);  // of one image (05_explain); its sum and the bias are the logit
+export const evidence = ({w}, x) => w.map((wj, j) => wj*x[j]);  // of one image (05_explain)
 
 export const countErrors = (z, y) => sum(z.map((zi, i) => zi > 0 !== y[i] > .5));
 
-export function wilson(errors, n, q = 1.959963984540054) {  // between what shares the true one lies, with 95% confidence (06_evaluate)
-  const lower = e => (e + q*q/2 - q*Math.sqrt(e*(n - e)/n + q*q/4))/(n + q*q);
+export function wilson(errors, n, q = 1.959963984540054) {  // 95% interval of a share (06_evaluate)
+  const lower = e => (e + q*q/2 - q*sqrt(e*(n - e)/n + q*q/4))/(n + q*q);
   return [lower(errors), 1 - lower(n - errors)];
 }
 
 // ---- training (03_train)
 
-export class Trainer {  // the loop of `fit`, a step at a time; settings may change between two steps: {120: {lr: .01}}
-  constructor({train, valid}, start, changes = {}) {  // images and labels, {x, y, n}; {lr, bs, loss, scale, seed, shuffle}
-    const order = Uint32Array.from(train.y.keys()).sort((a, b) => train.y[b] - train.y[a] || a - b);  // threes first, as in the package's data
+export class Trainer {  // the loop of `fit`, a step at a time; settings may change after some: {120: {lr: .01}}
+  constructor({train, valid}, start, changes = {}) {  // start: {lr, bs, loss, scale, seed, shuffle}
+    const order = Uint32Array.from(train.y.keys()).sort((a, b) => train.y[b] - train.y[a] || a - b);  // threes first
     Object.assign(this, {train, valid, start, changes, order, settings: {...start}, model: initLinear(start.seed, 784, start.scale), random: new Random(start.seed), left: [], seen: 0, curve: []});
     this.judge();
   }
 
   get steps() { return this.curve.length - 1; }
 
-  change(name, value) {  // from the next step on; what was to change later does not
+  change(name, value) {  // from now on; nothing else will change later
     for (const at in this.changes) if (at > this.steps) delete this.changes[at];
     this.settings[name] = (this.changes[this.steps] ??= {})[name] = value;
   }
@@ -119,7 +114,7 @@ export class Trainer {  // the loop of `fit`, a step at a time; settings may cha
     this.judge(LOSSES[loss].loss(z, yb));
   }
 
-  judge(batch) {  // on images that are not trained on; beside it the loss of the batch, before its step
+  judge(batch) {  // by the images held back
     const {x, y} = this.valid, z = logits(this.model, x);
     this.curve.push({batch, loss: LOSSES[this.settings.loss].loss(z, y), errors: countErrors(z, y)});
     this.z = z;
@@ -129,88 +124,57 @@ export class Trainer {  // the loop of `fit`, a step at a time; settings may cha
 
 // ---- a hidden layer (07_nets)
 
-export class Mlp {  // w1 (n, hidden), b1 (hidden), w2 (hidden, 1), b2 (1)
-  constructor(w1, b1, w2, b2) { Object.assign(this, {w1, b1, w2, b2}); }
+export class Mlp {  // each hidden unit is a line, what is below zero cut off; on top is another
+  constructor(units, top) { Object.assign(this, {units, top}); }
 
-  hiddenLayer(x) {  // weighted sums, and what is below zero cut off
-    const {w1, b1} = this, hidden = b1.length, n = w1.length/hidden, h = new Float64Array(x.length/n*hidden);
-    for (let i = 0; i < h.length; i++) {
-      const unit = i % hidden, start = (i - unit)/hidden*n;
-      let sum = b1[unit];
-      for (let j = 0; j < n; j++) sum += x[start + j]*w1[j*hidden + unit];
-      h[i] = Math.max(0, sum);
-    }
-    return h;
+  hiddenLayer(x) {
+    const z = this.units.map(unit => logits(unit, x)), k = z.length;
+    return Float64Array.from({length: k*z[0].length}, (_, i) => max(0, z[i % k][floor(i/k)]));
   }
 
-  logits(x) { return logits({w: this.w2, b: this.b2[0]}, this.hiddenLayer(x)); }  // on top of the hidden layer, a line
+  logits(x) { return logits(this.top, this.hiddenLayer(x)); }
 
-  backward(x, dlogits) {  // the gradient of the loss in each parameter; nothing goes back through what was cut off
-    const {w1, b1, w2} = this, hidden = b1.length, h = this.hiddenLayer(x), top = backward(h, dlogits, hidden);
-    const grad = new Mlp(new Float64Array(w1.length), new Float64Array(hidden), top.w, [top.b]), n = w1.length/hidden;
-    h.forEach((hi, i) => {
-      const unit = i % hidden, row = (i - unit)/hidden, d = hi > 0 ? dlogits[row]*w2[unit] : 0;
-      grad.b1[unit] += d;
-      for (let j = 0; j < n; j++) grad.w1[j*hidden + unit] += d*x[row*n + j];
-    });
-    return grad;
+  backward(x, dlogits) {  // nothing goes back through what was cut off
+    const {units, top} = this, h = this.hiddenLayer(x), k = units.length;
+    return new Mlp(units.map(({w}, u) => backward(x, dlogits.map((d, i) => h[i*k + u] > 0 ? d*top.w[u] : 0), w.length)), backward(h, dlogits, k));
   }
 
-  step(grad, lr) { for (const name in this) this[name].forEach((_, i) => { this[name][i] -= lr*grad[name][i]; }); }
+  step(grad, lr) { [...this.units, this.top].forEach((line, i) => sgdStep(line, [...grad.units, grad.top][i], lr)); }
 }
 
 export function initMlp(seed, hidden = 30, n = 784) {  // weights as He et al. (2015) draw them, biases zero
-  const random = new Random(seed), draw = (rows, cols) => Float64Array.from({length: rows*cols}, () => Math.sqrt(2/rows)*random.normal());
-  return new Mlp(draw(n, hidden), new Float64Array(hidden), draw(hidden, 1), new Float64Array(1));
+  const random = new Random(seed), line = n => ({w: new Float64Array(n).map(() => sqrt(2/n)*random.normal()), b: 0});
+  return new Mlp(Array.from({length: hidden}, () => line(n)), line(hidden));
 }
 
-const POINTS = {  // a point of class y, 1 or 0, from -1 to 1; n() is normal, u() uniform
-  xor: (y, n, u) => { const s = u() < .5 ? -.55 : .55; return [s + .11*n(), (y ? -s : s) + .11*n()]; },
-  ring: (y, n, u) => { const r = .72 - y/2 + .07*n(), turn = 2*Math.PI*u(); return [r*Math.cos(turn), r*Math.sin(turn)]; },
-  moons: (y, n, u) => { const turn = Math.PI*(u() - y); return [.55*Math.cos(turn) - y/2 + .25 + .05*n(), .6*Math.sin(turn) + .4*y - .2 + .05*n()]; },
-  blobs: (y, n) => [y - .5 + .15*n(), .7*y - .35 + .15*n()],
-};
-
-export function drawPoints(name, count = 48, seed = 1) {  // of two classes in turn: [{at: [x, y], y: its class}, …]
-  const random = new Random(seed);
-  return Array.from({length: count}, (_, i) => ({y: i % 2, at: POINTS[name](i % 2, () => random.normal(), () => random.uniform())}));
-}
-
-// ---- a parabola through measurements (tutorials/sgd): at time t the speed a t² + b t + c; params are [a, b, c]
+// ---- a parabola through measurements (tutorials/sgd)
 
 export const predictSpeed = (t, [a, b, c]) => t.map(ti => a*ti*ti + b*ti + c);
 
-export const mse = (t, y, params) => predictSpeed(t, params).reduce((sum, s, i) => sum + (s - y[i])**2, 0)/t.length;
+export const mse = (t, y, params) => sum(predictSpeed(t, params).map((s, i) => (s - y[i])**2))/t.length;
 
-export function gradient(t, y, params) {  // each measurement votes with its error, times t², t and 1
+export function gradient(t, y, params) {
   const r = predictSpeed(t, params).map((s, i) => s - y[i]);
-  return [2, 1, 0].map(k => 2*r.reduce((sum, ri, i) => sum + ri*t[i]**k, 0)/t.length);
+  return [2, 1, 0].map(k => 2*sum(r.map((ri, i) => ri*t[i]**k))/t.length);
 }
 
-export function roll(t, y, [a, b, c], lr) {  // a step of a and c alone: two directions can be drawn
+export function roll(t, y, [a, b, c], lr) {  // a step of a and c alone
   const [da, , dc] = gradient(t, y, [a, b, c]);
   return [a - lr*da, b, c - lr*dc];
 }
 
-export const hessian = t => [4, 3, 2].map(k => [0, 1, 2].map(j => 2*t.reduce((sum, ti) => sum + ti**(k - j), 0)/t.length));
-
-export function bowl(t) {  // over a and c alone: its curvatures, and the direction of the greatest
-  const [[p, , q], , [, , r]] = hessian(t), middle = (p + r)/2, half = Math.hypot((p - r)/2, q);
-  return {greatest: middle + half, least: middle - half, angle: Math.atan2(2*q, p - r)/2};
-}
-
 // ---- drawing: strokes to ink
 
-export function addSegment(ink, size, [x0, y0], [x1, y1], radius) {  // a straight piece of a stroke, its edge smooth over a pixel
+export function addSegment(ink, size, [x0, y0], [x1, y1], radius) {  // of a stroke, its edge smooth over a pixel
   const low = (a, b) => max(0, floor(min(a, b) - radius - 1)), high = (a, b) => min(size - 1, ceil(max(a, b) + radius + 1));
   const dx = x1 - x0, dy = y1 - y0, length = dx*dx + dy*dy;
   for (let y = low(y0, y1); y <= high(y0, y1); y++) for (let x = low(x0, x1); x <= high(x0, x1); x++) {
     const along = length && clamp(((x - x0)*dx + (y - y0)*dy)/length), distance = hypot(x - x0 - along*dx, y - y0 - along*dy);
-    ink[y*size + x] = max(ink[y*size + x], round(255*clamp(radius + .5 - distance))/255);  // the levels of a picture of bytes
+    ink[y*size + x] = max(ink[y*size + x], round(255*clamp(radius + .5 - distance))/255);  // as bytes would have it
   }
 }
 
-export function drawStrokes(strokes, size, radius) {  // strokes are lists of points [x, y] in pixels; ink (size x size), 0 is paper
+export function drawStrokes(strokes, size, radius) {  // lists of points [x, y]
   const ink = new Float32Array(size*size);
   for (const stroke of strokes) stroke.forEach((point, i) => addSegment(ink, size, stroke[max(0, i - 1)], point, radius));
   return ink;
@@ -218,14 +182,13 @@ export function drawStrokes(strokes, size, radius) {  // strokes are lists of po
 
 // ---- from a drawing to what MNIST's makers would have made of it (10_prepare)
 //
-// A picture is {w, h, v}: width, height, and pixels. A drawing has dark ink on white paper, and a pen a twentieth of its side or more:
-// so nobody has to ask which is the ink, and there is no dust, and no ruled lines, to take out.
+// A picture is {w, h, v}: width, height, values. A drawing is dark on white, and all of it is meant: nothing has to be taken out.
 
 const SIZE = 28, BOX = 20, FINE = 160;
 
 export const NO_INK = 'There is no ink yet. Draw a digit, large enough to be seen.';
 
-function make(w, h, value) {  // value(x, y, i) for each pixel
+function make(w, h, value) {
   const v = new Float64Array(w*h);
   for (let y = 0, i = 0; y < h; y++) for (let x = 0; x < w; x++, i++) v[i] = value(x, y, i);
   return {w, h, v};
@@ -241,30 +204,29 @@ const onto = (a, w, h, col, row) => make(w, h, (x, y) => inside(a, x - col, y - 
 
 const padded = (a, n) => onto(a, a.w + 2*n, a.h + 2*n, n, n);
 
-function flip({w, h, v}) {  // rows become columns
+function flip({w, h, v}) {
   const flipped = new Float64Array(w*h);
   for (let y = 0, i = 0; y < h; y++) for (let x = 0; x < w; x++, i++) flipped[x*h + y] = v[i];
   return {w: h, h: w, v: flipped};
 }
 
-const bothWays = (a, f) => flip(f(flip(f(a))));  // f works along the rows
+const bothWays = (a, f) => flip(f(flip(f(a))));
 
 const largest = values => values.reduce((a, b) => max(a, b));
 
-const halfEven = v => abs(v % 1) === .5 ? 2*round(v/2) : round(v);  // to the nearest whole number, halves to the even one, as Python does
+const halfEven = v => abs(v % 1) === .5 ? 2*round(v/2) : round(v);  // rounds as Python does
 
-function percentile(values, share) {  // between the two nearest, as NumPy does
+function percentile(values, share) {  // as NumPy does
   const sorted = Float64Array.from(values).sort(), at = share*(sorted.length - 1), i = floor(at);
   return sorted[i] + (sorted[min(i + 1, sorted.length - 1)] - sorted[i])*(at - i);
 }
 
 const FILTERS = {  // Pillow's, and how far each reaches
   box: [.5, d => d > -.5 && d <= .5 ? 1 : 0],
-  bilinear: [1, d => max(0, 1 - abs(d))],
   bicubic: [2, d => (d = abs(d)) < 1 ? (1.5*d - 2.5)*d*d + 1 : d < 2 ? ((-.5*d + 2.5)*d - 4)*d + 2 : 0],
 };
 
-function weighRows(a, taps) {  // each new pixel of a row is a weighted sum of old ones: taps[x] is [[which, …], [weight, …]]
+function weighRows(a, taps) {  // to sums of their pixels: taps[x] is [[which, …], [weight, …]]
   const w = taps.length, n = max(...taps.map(([from]) => from.length)), v = new Float64Array(w*a.h), columns = new Int32Array(w*n), weights = new Float64Array(w*n);
   taps.forEach(([from, share], x) => { columns.set(from, x*n); weights.set(share, x*n); });
   for (let y = 0, i = 0; y < a.h; y++) for (let x = 0; x < w; x++, i++) {
@@ -282,11 +244,9 @@ function resizeRows(a, w, [reach, filter]) {
   }));
 }
 
-const resize = (a, w, h, filter) => flip(resizeRows(flip(resizeRows(a, w, FILTERS[filter])), h, FILTERS[filter]));
-
-function scaleTo(a, side) {  // the longer side: areas are averaged to shrink, cubic curves fitted to enlarge
-  const scale = side/max(a.w, a.h), size = n => max(1, halfEven(n*scale));
-  return resize(a, size(a.w), size(a.h), scale < 1 ? 'box' : 'bicubic');
+function scaleTo(a, side) {  // its longer side
+  const scale = side/max(a.w, a.h), size = n => max(1, halfEven(n*scale)), filter = FILTERS[scale < 1 ? 'box' : 'bicubic'];
+  return flip(resizeRows(flip(resizeRows(a, size(a.w), filter)), size(a.h), filter));
 }
 
 function correlateRows(a, kernel) {  // beyond the edge is a mirror
@@ -296,18 +256,18 @@ function correlateRows(a, kernel) {  // beyond the edge is a mirror
 
 const BELL = [-3, -2, -1, 0, 1, 2, 3].map(d => exp(-d*d/2/.7**2)), GAUSS = BELL.map(t => t/sum(BELL));
 
-function largestRows(a, window, before) {  // the largest in a window that begins `before` pixels earlier, by doubling
-  const row = new Float64Array(a.w + window), out = new Float64Array(a.v.length);
+function largestRows(a, window, before) {  // in a window that begins `before` pixels earlier, by doubling
+  const row = new Float64Array(a.w + window), out = map(a, () => 0);
   for (let y = 0; y < a.h; y++) {
     for (let i = 0; i < row.length; i++) row[i] = a.v[y*a.w + clamp(i - before, 0, a.w - 1)];
     let m = 1;
     for (; 2*m <= window; m *= 2) for (let i = 0; i + m < row.length; i++) if (row[i + m] > row[i]) row[i] = row[i + m];
-    for (let x = 0; x < a.w; x++) out[y*a.w + x] = max(row[x], row[x + window - m]);
+    for (let x = 0; x < a.w; x++) out.v[y*a.w + x] = max(row[x], row[x + window - m]);
   }
-  return {...a, v: out};
+  return out;
 }
 
-function paperOf(grey, window) {  // as bright as the paper would be without the ink: a closing, continued to the edges
+function paperOf(grey, window) {  // without the ink: a closing, continued to the edges
   const lightest = bothWays(grey, a => largestRows(a, window, floor((window - 1)/2))), negative = a => map(a, v => -v);
   const paper = negative(bothWays(negative(lightest), a => largestRows(a, window, floor(window/2))));
   const edge = min(floor(window/2), floor((min(grey.w, grey.h) - 2)/3));
@@ -319,12 +279,12 @@ function paperOf(grey, window) {  // as bright as the paper would be without the
   return map(paper, (p, i) => clamp(continued.v[i], .6*p, p));
 }
 
-function inkOn(grey, window) {  // how much darker each pixel is than the paper around it
+function inkOn(grey, window) {
   const paper = paperOf(grey, window);
   return map(grey, (g, i) => (paper.v[i] - g)/(paper.v[i] + .08));
 }
 
-function distances(mask) {  // from each marked pixel to the nearest that is not, exactly: down the columns, then along the rows
+function distances(mask) {  // to the nearest that is not marked: down the columns, then along the rows
   const {w, h} = mask, down = map(mask, () => 0), far = w + h;
   for (let x = 0; x < w; x++) {
     for (let y = 0, d = far; y < h; y++) down.v[y*w + x] = d = mask.v[y*w + x] ? d + 1 : 0;
@@ -337,29 +297,7 @@ function distances(mask) {  // from each marked pixel to the nearest that is not
   });
 }
 
-function dilate(mask, times) {  // to the four neighbours
-  for (; times; times--) mask = make(mask.w, mask.h, (x, y, i) => +(mask.v[i] || (x && mask.v[i - 1]) || (x + 1 < mask.w && mask.v[i + 1]) || mask.v[i - mask.w] || mask.v[i + mask.w] || 0));
-  return mask;
-}
-
-function label(mask) {  // numbers for the parts that hang together, corners too; and how many there are
-  const labels = map(mask, () => 0);
-  let n = 0;
-  mask.v.forEach((marked, start) => {
-    if (!marked || labels.v[start]) return;
-    labels.v[start] = ++n;
-    for (const todo = [start]; todo.length;) {
-      const i = todo.pop(), x = i % mask.w, y = floor(i/mask.w);
-      for (let dy = -1; dy < 2; dy++) for (let dx = -1; dx < 2; dx++) {
-        const j = i + dy*mask.w + dx;
-        if (inside(mask, x + dx, y + dy) && mask.v[j] && !labels.v[j]) { labels.v[j] = n; todo.push(j); }
-      }
-    }
-  });
-  return [labels, n];
-}
-
-function boxOf(a, marked = v => v > 0) {  // the smallest box around what is marked
+function boxOf(a, marked = v => v > 0) {
   let [x0, y0, x1, y1] = [a.w, a.h, -1, -1];
   a.v.forEach((v, i) => {
     if (marked(v)) [x0, y0, x1, y1] = [min(x0, i % a.w), min(y0, floor(i/a.w)), max(x1, i % a.w), max(y1, floor(i/a.w))];
@@ -367,42 +305,31 @@ function boxOf(a, marked = v => v > 0) {  // the smallest box around what is mar
   return {x: x0, y: y0, w: x1 - x0 + 1, h: y1 - y0 + 1};
 }
 
-function inkBox(ink, share) {  // around what is stronger than a share of the strongest
+function inkBox(ink, share) {
   const most = largest(ink.v);
   return boxOf(ink, v => v > share*most);
 }
 
-function locate(grey) {  // where the digit is: the part with most ink, best one that does not touch the edge, and what is close to it, as a bar is
-  const ink = map(grey, g => (1 - g)/1.08), mask = map(bothWays(ink, a => correlateRows(a, [1/3, 1/3, 1/3])), v => +(v > .04)), [labels, n] = label(dilate(mask, 1)), side = max(grey.w, grey.h);
-  labels.v.forEach((_, i) => { labels.v[i] *= mask.v[i]; });
-  const parts = Array.from({length: n}, (_, k) => {
-    const box = boxOf(labels, v => v === k + 1), edge = box.x <= 1 || box.y <= 1 || box.x + box.w >= grey.w - 1 || box.y + box.h >= grey.h - 1;
-    return {box, edge, size: max(box.w, box.h), ink: sum(ink.v.filter((_, i) => labels.v[i] === k + 1))};
-  });
-  if (!n) throw Error(NO_INK);
-  const free = parts.some(part => !part.edge && part.size > .1*side), score = part => part.ink*(part.edge && free ? .006 : 1), main = parts.reduce((a, b) => score(b) > score(a) ? b : a);
-  const belongs = part => {
-    const gap = (at, n) => max(part.box[at] - main.box[at] - main.box[n], main.box[at] - part.box[at] - part.box[n]), fits = part.ink > .04*main.ink && .12*main.size < part.size && part.size < 2*main.size && !part.edge;
-    return part === main || fits && gap('y', 'h') < .25*main.size && gap('x', 'w') < .1*main.size;
-  };
-  return map(labels, v => +(v > 0 && belongs(parts[v - 1])));
+function locate(grey) {  // where there is ink
+  const mask = map(bothWays(map(grey, g => (1 - g)/1.08), a => correlateRows(a, [1/3, 1/3, 1/3])), v => +(v > .04));
+  if (!sum(mask.v)) throw Error(NO_INK);
+  return mask;
 }
 
-function around(mask) {  // its box, with a margin of a fifth
+function around(mask) {  // with a margin of a fifth
   const {x, y, w, h} = boxOf(mask), extra = floor(.2*max(w - 1, h - 1)) + 2, x0 = max(0, x - extra), y0 = max(0, y - extra);
   return {x: x0, y: y0, w: min(mask.w, x + w + extra) - x0, h: min(mask.h, y + h + extra) - y0};
 }
 
-function trace(grey, mask, box) {  // the ink of the digit, the longer side FINE
-  const fine = scaleTo(cut(grey, box), FINE), near = resize(dilate(cut(mask, box), 2), fine.w, fine.h, 'bilinear');
-  const ink = inkOn(fine, clamp(floor(max(mask.w, mask.h)*fine.h/(4*box.h)), 3, FINE/2)), middle = percentile(ink.v, .5);
-  const smooth = map(bothWays(map(ink, v => v - middle), a => correlateRows(a, GAUSS)), (v, i) => near.v[i] > .3 ? max(0, v) : 0), most = largest(smooth.v);
+function trace(grey, mask, box) {
+  const fine = scaleTo(cut(grey, box), FINE), ink = inkOn(fine, clamp(floor(max(mask.w, mask.h)*fine.h/(4*box.h)), 3, FINE/2)), middle = percentile(ink.v, .5);
+  const smooth = map(bothWays(map(ink, v => v - middle), a => correlateRows(a, GAUSS)), v => max(0, v)), most = largest(smooth.v);
   if (most < .02) throw Error(NO_INK);
   const full = percentile(smooth.v.filter(v => v > .5*most), .5);
   return map(smooth, v => clamp((v/full - .25)/.55));
 }
 
-function asPen(ink) {  // drawn again, if the pen was too thin or too thick for its size
+function asPen(ink) {  // drawn again, if the pen was too thin or too thick
   const side = max(ink.w, ink.h), inner = distances(map(padded(ink, 1), v => +(v > .5))).v.filter(d => d > 0);
   const width = inner.length ? 4*sum(inner)/inner.length - 2 : 0, grow = (clamp(width, .08*side, .21*side) - width)/2;
   if (abs(grow) < .5) return ink;
@@ -410,18 +337,18 @@ function asPen(ink) {  // drawn again, if the pen was too thin or too thick for 
   return map(mask, (m, i) => clamp(grow + .5 - (out.v[i] - deep.v[i] + (m ? .5 : -.5))));
 }
 
-function fitBox(ink) {  // to BOX pixels, a fifth of the stroke at full strength
+function fitBox(ink) {  // a fifth of the stroke at full strength
   const fitted = map(scaleTo(ink, BOX), v => clamp(v)), most = largest(fitted.v), full = percentile(fitted.v.filter(v => v > .3*most), .8);
   return map(fitted, v => min(1, v/full));
 }
 
-function corner(ink) {  // where on the canvas its corner goes, so that the centre of mass is in the middle
+function corner(ink) {  // that brings the centre of mass to the middle
   const moment = along => sum(ink.v.map((v, i) => v*along(i)))/sum(ink.v);
   const place = (centre, n) => clamp(halfEven(SIZE/2 - centre), 0, SIZE - n);
   return [place(moment(i => i % ink.w), ink.w), place(moment(i => floor(i/ink.w)), ink.h)];
 }
 
-export function toMnist(pixels, width, height) {  // of a drawing; {pixels: 784 of them, place: {x, y, side}, the square of the drawing that they show}
+export function toMnist(pixels, width, height) {  // the 28x28, and the square of the drawing that it shows
   const grey = {w: width, h: height, v: Float64Array.from(pixels)}, mask = locate(grey), box = around(mask);
   const traced = trace(grey, mask, box), first = inkBox(traced, .3), drawn = asPen(cut(traced, first)), second = inkBox(drawn, .2), fitted = fitBox(cut(drawn, second)), [col, row] = corner(fitted);
   const zoom = FINE/max(box.w, box.h), unit = max(second.w, second.h)/BOX, border = (drawn.w - first.w)/2;

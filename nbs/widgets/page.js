@@ -1,6 +1,5 @@
-// What the widgets share besides mathematics: controls, pictures, a pad to draw on, a clock, and the page's address.
-//
-// A widget is a file with one function, `export default function (root, options)`, which fills the element it is given.
+// What the widgets share besides mathematics. A widget is two files: NAME.html, what is to be seen, and NAME.js, whose one function
+// (parts, options, root) brings it to life. The parts are the elements with an attribute `part`, by that name.
 
 import {addSegment, clamp, drawStrokes} from './maths.js';
 
@@ -8,14 +7,18 @@ const {ceil, floor, max, min} = Math;
 
 // ---- starting
 
+document.head.insertAdjacentHTML('beforeend', `<link rel="stylesheet" href="${new URL('widgets.css', import.meta.url)}">`);
+
 export async function start() {  // every widget on the page that is not alive yet
-  if (!document.getElementById('widgets-css')) document.head.append(el('link', {id: 'widgets-css', rel: 'stylesheet', href: new URL('widgets.css', import.meta.url).href}));
   for (const root of document.querySelectorAll('.widget:not(.on)')) {
-    const words = [...root.childNodes];
+    const words = [...root.childNodes], name = root.dataset.widget;
     root.classList.add('on');
-    root.replaceChildren();
     try {
-      await (await import(`./${root.dataset.widget}.js`)).default(root, JSON.parse(root.dataset.options || '{}'));
+      const [{default: widget}, html] = await Promise.all([import(`./${name}.js`), load(`${name}.html`)]);
+      root.innerHTML = html;
+      root.querySelectorAll('canvas[data-size]').forEach(picture);
+      root.querySelectorAll('[type=range]').forEach(slider);
+      await widget(Object.fromEntries(Array.from(root.querySelectorAll('[part]'), e => [e.getAttribute('part'), e])), JSON.parse(root.dataset.options || '{}'), root);
       root.dataset.ready = 'yes';
     } catch (error) {  // the still picture and its sentence come back
       root.replaceChildren(...words);
@@ -25,11 +28,12 @@ export async function start() {  // every widget on the page that is not alive y
   }
 }
 
-export async function load(name) {  // a file beside this one: JSON, or deflated bytes
+export async function load(name) {  // a file beside this one
   const answer = await fetch(new URL(name, import.meta.url));
   if (!answer.ok) throw Error(`${name}: ${answer.status}`);
   if (name.endsWith('.json')) return answer.json();
-  return new Uint8Array(await new Response(answer.body.pipeThrough(new DecompressionStream('deflate'))).arrayBuffer());
+  if (name.endsWith('.bin')) return new Uint8Array(await new Response(answer.body.pipeThrough(new DecompressionStream('deflate'))).arrayBuffer());
+  return answer.text();
 }
 
 export async function loadLinear() {  // the line that ships
@@ -37,141 +41,111 @@ export async function loadLinear() {  // the line that ships
   return {w: Float64Array.from(w), b};
 }
 
-export async function loadDigits() {  // some hundreds of real threes and sevens: {train, valid}, each {x, y, n}
+export async function loadDigits() {  // {train, valid}, each {x, y, n}
   const [bytes, {labels, train}] = await Promise.all([load('digits.bin'), load('digits.json')]);
   const part = (from, to) => ({n: to - from, x: Float64Array.from(bytes.subarray(784*from, 784*to), v => v/255), y: Float64Array.from(labels.slice(from, to), l => +(l === '3'))});
   return {train: part(0, train), valid: part(train, labels.length)};
 }
 
-// ---- elements
+// ---- sliders and words
 
-export function el(tag, properties = {}, ...children) {
-  const element = document.createElement(tag);
-  for (const [key, value] of Object.entries(properties)) key in element ? element[key] = value : element.setAttribute(key, value);
-  element.append(...children);
-  return element;
+function slider(input) {  // among its data-values, or whole numbers; .chosen is one, .write() shows it in .words()
+  const values = input.values = input.dataset.values?.split(' ').map(Number) ?? [...Array(+input.max + 1).keys()], output = input.parentElement.querySelector('output');
+  Object.assign(input, {max: values.length - 1, words: String});
+  input.write = () => input.setAttribute('aria-valuetext', output.textContent = input.words(input.chosen));
+  Object.defineProperty(input, 'chosen', {get: () => values[input.value], set: v => { if (v !== input.chosen) { input.value = values.indexOf(v); input.write(); } }});
+  input.addEventListener('input', input.write);
+  input.write();
 }
 
-export const row = (...children) => el('div', {className: 'widget-row'}, ...children);
-
-export const column = (...children) => el('div', {className: 'widget-column'}, ...children);
-
-export const button = (text, onclick, more) => el('button', {type: 'button', textContent: text, onclick, ...more});
-
-const valued = (control, get, set) => Object.defineProperty(control, 'value', {get, set});
-
-export function slider(label, values, value, onchange, show = String) {  // chooses among values; .value is the chosen one
-  const nearest = v => values.reduce((best, w, i) => Math.abs(w - v) < Math.abs(values[best] - v) ? i : best, 0);
-  const input = el('input', {type: 'range', 'aria-label': label, min: 0, max: values.length - 1}), output = el('output');
-  const write = () => { output.textContent = show(values[input.value]); input.setAttribute('aria-valuetext', output.textContent); };
-  input.oninput = () => { write(); onchange(values[input.value]); };
-  const control = valued(el('label', {className: 'widget-control'}, el('span', {}, `${label} `, output), input), () => values[input.value], v => { input.value = nearest(v); write(); });
-  control.value = value;
-  return control;
-}
-
-export function choice(label, options, value, onchange) {  // options: {value: text}
-  const select = el('select', {onchange: () => onchange(select.value)}, ...Object.entries(options).map(([value, textContent]) => el('option', {value, textContent})));
-  select.value = value;
-  return valued(el('label', {className: 'widget-control'}, el('span', {}, label), select), () => select.value, v => { select.value = v; });
-}
-
-export function tick(label, checked, onchange) {  // .value is whether it is ticked
-  const input = el('input', {type: 'checkbox', checked, onchange: () => onchange(input.checked)});
-  return valued(el('label', {className: 'widget-tick'}, input, ` ${label}`), () => input.checked, v => { input.checked = v; });
-}
-
-export class Spoken {  // tells a screen reader what has come of it, once things have settled
-  element = el('p', {className: 'widget-spoken', 'aria-live': 'polite'});
-
-  say(text) {
-    clearTimeout(this.later);
-    this.later = setTimeout(() => { this.element.textContent = text; }, 700);
-  }
+export function write(element, text) {  // only what is new: a screen reader listens
+  if (element.textContent !== text) element.textContent = text;
 }
 
 // ---- pictures
 
-const SCALE = ['053061', '2166ac', '4393c3', '92c5de', 'd1e5f0', 'f7f7f7', 'fddbc7', 'f4a582', 'd6604d', 'b2182b', '67001f']  // Cynthia Brewer's RdBu, as in the figures
-  .map(hex => [0, 2, 4].map(i => parseInt(hex.slice(i, i + 2), 16)));
+const SCALE = '053061 2166ac 4393c3 92c5de d1e5f0 f7f7f7 fddbc7 f4a582 d6604d b2182b 67001f'.split(' ').map(hex => [0, 2, 4].map(i => parseInt(hex.slice(i, i + 2), 16)));  // Brewer's RdBu
 
-export function redBlue(v) {  // from -1, blue, for a seven, to 1, red, for a three
+export function redBlue(v) {  // -1, blue, a seven; 1, red, a three
   const at = 5 + 5*clamp(v || 0, -1, 1), i = min(9, floor(at));
   return SCALE[i].map((c, k) => c + (SCALE[i + 1][k] - c)*(at - i));
 }
 
-export const grey = v => Array(3).fill(255*clamp(v));  // ink is white, as in the figures
+export const grey = v => Array(3).fill(255*clamp(v));  // ink is white
 
-export const colour = (root, name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();  // of widgets.css
+export const ink = (c, name) => name[0] === '#' ? name : getComputedStyle(c.canvas).getPropertyValue(`--${name}`);  // or a colour itself
 
-const pictures = [];  // to be painted again when the colours of the page change
+const pictures = [];  // painted again when the page turns dark
 const repaint = () => requestAnimationFrame(() => pictures.forEach(canvas => canvas.draw()));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
 for (const part of [document.documentElement, document.body]) new MutationObserver(repaint).observe(part, {attributes: true, attributeFilter: ['class', 'data-scheme', 'data-jp-theme-light']});
 
-export function picture(label, width, height = width) {  // a sharp canvas; .draw(paint, label) calls paint(context, width, height)
-  const sharp = max(2, ceil(devicePixelRatio)), canvas = el('canvas', {className: 'widget-picture', width: sharp*width, height: sharp*height, role: 'img', 'aria-label': label});
-  const context = canvas.getContext('2d');
-  Object.assign(canvas.style, {width: `${width}px`, aspectRatio: `${width}/${height}`});
-  let last = () => {};
+export function picture(canvas) {  // makes it sharp; gives it .draw(paint, label), which calls paint(context, width, height), .pixels and .plot
+  let [width, height] = canvas.dataset.size.split(' ').map(Number), last = () => {};
+  if ('fill' in canvas.dataset) width = min(width, canvas.closest('.widget').clientWidth - 34);
+  const sharp = max(2, ceil(devicePixelRatio)), c = canvas.getContext('2d');
+  Object.assign(canvas, {width: sharp*width, height: sharp*height, style: `width: ${width}px; aspect-ratio: ${width}/${height}`});
   canvas.draw = (paint = last, text) => {
     last = paint;
     if (text) canvas.setAttribute('aria-label', text);
-    context.setTransform(sharp, 0, 0, sharp, 0, 0);
-    context.clearRect(0, 0, width, height);
-    paint(context, width, height);
+    c.setTransform(sharp, 0, 0, sharp, 0, 0);
+    c.clearRect(0, 0, width, height);
+    paint(c, width, height);
   };
+  canvas.pixels = (values, colours, text, strongest = 1, mark) => canvas.draw(() => {  // mark: the number of a pixel
+    paintPixels(c, values.map(v => v/strongest), colours, width);
+    Object.assign(c, {strokeStyle: '#1f9d55', lineWidth: 2});
+    if (mark >= 0) c.strokeRect(mark % 28*width/28 - .5, floor(mark/28)*width/28 - .5, width/28 + 1, width/28 + 1);
+  }, text);
+  canvas.plot = (what, text) => canvas.draw(() => paintPlot(c, width, height, what), text);
   pictures.push(canvas);
-  return canvas;
-}
-
-export function captioned(canvas, text) {  // .caption is the element with the words
-  const caption = el('figcaption', {}, text);
-  return Object.assign(el('figure', {className: 'widget-figure'}, caption, canvas), {caption, canvas});
 }
 
 const small = document.createElement('canvas');
 
-export function paintPixels(c, values, colours, x, y, side, n = 28, smooth = false) {  // n x n values as a picture, side x side large; colours(value) is [r, g, b]
+export function paintPixels(c, values, colours, side, n = 28, smooth = false) {  // n x n of them; colours(value) is [r, g, b]
   small.width = small.height = n;
   const pen = small.getContext('2d'), image = pen.createImageData(n, n);
   values.forEach((v, i) => image.data.set([...colours(v), 255], 4*i));
   pen.putImageData(image, 0, 0);
   c.imageSmoothingEnabled = smooth;
-  c.drawImage(small, x, y, side, side);
-  c.strokeStyle = 'rgb(128 128 128/.4)'; c.lineWidth = 1; c.strokeRect(x + .5, y + .5, side - 1, side - 1);
+  c.drawImage(small, 0, 0, side, side);
+  c.strokeStyle = '#8886'; c.lineWidth = 1; c.strokeRect(.5, .5, side - 1, side - 1);
 }
 
-export function paintPlot(c, width, height, root, {lines, xlim, ylim, xlabel = '', ylabel = '', yticks = ylim, xticks = xlim, log = false}) {  // lines: [{points: [[x, y], …], colour, dash, dots, width}]; gives the maps to pixels, px and py
+export function dot(c, x, y, radius) { c.beginPath(); c.arc(x, y, radius, 0, 7); c.fill(); }
+
+function paintPlot(c, width, height, {lines, xlim, ylim, xlabel, ylabel = '', yticks = ylim, log}) {  // lines: [{points: [[x, y], …], colour, dots, width}]
   const [left, right, top, bottom] = [44, width - 10, 12, height - 34], f = log ? Math.log10 : v => v;
   const px = v => left + (v - xlim[0])/(xlim[1] - xlim[0] || 1)*(right - left), py = v => bottom - (f(v) - f(ylim[0]))/(f(ylim[1]) - f(ylim[0]) || 1)*(bottom - top);
-  const write = (text, x, y, align, turn = 0) => { c.save(); c.translate(x, y); c.rotate(turn); c.textAlign = align; c.fillText(text, 0, 0); c.restore(); };
-  const number = v => `${+v.toPrecision(4)}`.replace('-', '−');
-  Object.assign(c, {font: '12px system-ui, sans-serif', textBaseline: 'middle', strokeStyle: colour(root, 'w-line'), fillStyle: colour(root, 'w-soft'), lineWidth: 1});
-  for (const v of yticks) { c.beginPath(); c.moveTo(left, py(v)); c.lineTo(right, py(v)); c.stroke(); write(number(v), left - 5, py(v), 'right'); }
-  for (const v of xticks) write(number(v), px(v), bottom + 10, 'center');
-  write(xlabel, (left + right)/2, bottom + 24, 'center');
-  write(ylabel, 9, (top + bottom)/2, 'center', -Math.PI/2);
+  const write = (text, x, y, textAlign = 'center') => { c.textAlign = textAlign; c.fillText(text, x, y); }, number = v => `${+v.toPrecision(4)}`.replace('-', '−');
+  Object.assign(c, {font: '12px system-ui, sans-serif', textBaseline: 'middle', fillStyle: ink(c, 'w-line'), lineWidth: 1});
+  for (const v of yticks) c.fillRect(left, py(v), right - left, 1);
+  c.fillStyle = ink(c, 'w-soft');
+  for (const v of yticks) write(number(v), left - 5, py(v), 'right');
+  for (const v of xlim) write(number(v), px(v), bottom + 10);
+  write(xlabel, (left + right)/2, bottom + 24);
+  c.save(); c.translate(9, (top + bottom)/2); c.rotate(-Math.PI/2); write(ylabel, 0, 0); c.restore();
   c.save(); c.beginPath(); c.rect(left, top - 6, right - left + 6, bottom - top + 12); c.clip();
-  for (const {points, colour, dash = [], dots = 0, width = 2} of lines) {
-    Object.assign(c, {strokeStyle: colour, fillStyle: colour, lineWidth: width}); c.setLineDash(dash); c.beginPath();
-    for (const [x, y] of points) dots ? (c.moveTo(px(x), py(y)), c.arc(px(x), py(y), dots, 0, 7)) : c.lineTo(px(x), py(y));
-    dots ? c.fill() : c.stroke();
+  for (const {points, colour, dots, width = 2} of lines) {
+    c.strokeStyle = c.fillStyle = ink(c, colour); c.lineWidth = width; c.beginPath();
+    for (const [x, y] of points) dots ? dot(c, px(x), py(y), dots) : c.lineTo(px(x), py(y));
+    if (!dots) c.stroke();
   }
   c.restore();
-  return {px, py};
 }
 
 export const formatPercent = p => p > .999 && p < 1 ? 'over 99.9%' : `${(100*p).toFixed(1)}%`;
 
-// ---- time
+// ---- time, and the address
 
 export const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
 
-export class Clock {  // calls onframe(seconds since the last call) until it is stopped; twice a second where motion is unwelcome
+export class Clock {  // calls onframe(seconds since then) in each frame; twice a second where motion is unwelcome
   constructor(onframe) { this.onframe = onframe; this.running = false; }
 
   start() {
+    if (this.running) return;
     this.running = true;
     this.last = performance.now();
     const frame = now => {
@@ -188,20 +162,20 @@ export class Clock {  // calls onframe(seconds since the last call) until it is 
   stop() { this.running = false; }
 }
 
-export function player(pace, step, begin = () => 0) {  // a button that plays, `pace` steps a second, and pauses; with .stop()
+export function player(play, pace, step, begin = () => 0) {  // a button that plays, `pace` steps a second, and pauses
   let due;
   const clock = new Clock(seconds => { for (due += pace*seconds; due >= 1 && clock.running; due--) step(); });
-  const play = button('Play', () => {
+  play.stop = () => { clock.stop(); play.textContent = 'Play'; };
+  play.onclick = () => {
     if (clock.running) return play.stop();
     begin();
     due = 1;
     play.textContent = 'Pause';
     clock.start();
-  });
-  return Object.assign(play, {stop() { clock.stop(); play.textContent = 'Play'; }});
+  };
 }
 
-export function once(paint) {  // however often it is called, paint runs once, in the next frame
+export function once(paint) {  // in the next frame, however often it is called
   let asked = false;
   return () => {
     if (!asked) requestAnimationFrame(() => { asked = false; paint(); });
@@ -209,23 +183,16 @@ export function once(paint) {  // however often it is called, paint runs once, i
   };
 }
 
-// ---- the address of the page
-
-export const readAddress = () => new URLSearchParams(location.search);  // what it asks for, from anybody: check each value
-
 export function writeAddress(values) {  // {name: value}; null removes
   const address = new URL(location.href);
   for (const [name, value] of Object.entries(values)) value === null ? address.searchParams.delete(name) : address.searchParams.set(name, value);
-  address.search = address.search.replace(/(?<==[^&]*)%(3A|3D|2C)/g, decodeURIComponent);  // : = , stay legible in a value
   if (address.href !== location.href) history.replaceState(history.state, '', address);
 }
 
 // ---- pointing, and a pad to draw on
 
-export function pointing(canvas, point, key) {  // while it is pressed, point(x, y, first) in shares of its sides; for a key, key(dx, dy, event), steps of an arrow or nothing
+export function pointing(canvas, point, key) {  // while pressed, point(x, y, first) in shares of its sides; for a key, key(dx, dy, event)
   canvas.tabIndex = 0;
-  canvas.classList.add('widget-pad');
-  canvas.setAttribute('role', 'application');
   const tell = (event, first) => {
     const box = canvas.getBoundingClientRect();
     point(clamp((event.clientX - box.left)/box.width), clamp((event.clientY - box.top)/box.height), first);
@@ -250,19 +217,18 @@ export function pointing(canvas, point, key) {  // while it is pressed, point(x,
   });
 }
 
-export class Pad {  // strokes of a pen, by mouse, finger, stylus or keyboard; .ink is size x size, 0 is paper
+export class Pad {  // strokes of a pen; .ink is size x size, 0 is paper
   static size = 140;
   strokes = [];
   ink = new Float32Array(Pad.size**2);
   pen = [70, 70];
   down = false;  // the keyboard's pen
-  help = el('p', {className: 'widget-help'}, 'Keyboard: arrows move the pen, with Shift by small steps; Space lowers and lifts it, Backspace undoes, Delete clears.');
+  paint = once(() => this.canvas.draw((c, side) => this.paintNow(c, side)));
 
-  constructor(onchange, {radius = 5.5, side = 280, label = 'Drawing pad'} = {}) {
-    Object.assign(this, {onchange, radius, canvas: picture(label, side), paint: once(() => this.canvas.draw((c, side) => this.paintNow(c, side)))});
-    this.canvas.setAttribute('aria-description', this.help.textContent);
-    const within = v => clamp(v, radius, Pad.size - 1 - radius);  // the whole width of the pen stays on the paper
-    pointing(this.canvas, (x, y, first) => {
+  constructor(canvas, onchange, radius = 5.5) {
+    Object.assign(this, {canvas, onchange, radius});
+    const within = v => clamp(v, radius, Pad.size - 1 - radius);  // the whole pen stays on the paper
+    pointing(canvas, (x, y, first) => {
       const point = [x, y].map(v => within(Math.round(10*v*Pad.size - 5)/10));
       this.down = false;
       first ? this.begin(point) : this.extend(point);
@@ -274,8 +240,8 @@ export class Pad {  // strokes of a pen, by mouse, finger, stylus or keyboard; .
       if (key === 'Delete') this.clear();
       this.paint();
     });
-    this.canvas.addEventListener('focus', this.paint);
-    this.canvas.addEventListener('blur', () => { this.down = false; this.paint(); });
+    canvas.onfocus = this.paint;
+    canvas.onblur = () => { this.down = false; this.paint(); };
     this.paint();
   }
 
@@ -302,7 +268,7 @@ export class Pad {  // strokes of a pen, by mouse, finger, stylus or keyboard; .
 
   get empty() { return !this.strokes.length; }
 
-  get pixels() { return this.ink.map(v => 1 - v); }  // as a picture: dark ink on white paper
+  get pixels() { return this.ink.map(v => 1 - v); }
 
   paintNow(c, side) {
     c.fillStyle = '#fff'; c.fillRect(0, 0, side, side);

@@ -23,14 +23,14 @@ def mathematics(page, box):
         mine = page.evaluate("""async ([hidden, n]) => {
             const {initMlp, Random, LOSSES} = await import(new URL('widgets/maths.js', document.baseURI));
             const net = initMlp(3, hidden, n), random = new Random(9), some = length => Float64Array.from({length}, () => random.normal());
-            net.b1 = some(hidden); net.b2 = some(1);
-            const lists = object => Object.fromEntries(Object.entries(object).map(([name, values]) => [name, [...values]]));
+            for (const line of [...net.units, net.top]) line.b = random.normal();
+            const lists = ({units, top}) => ({w1: units.map(unit => [...unit.w]), b1: units.map(unit => unit.b), w2: [...top.w], b2: [top.b]});
             const x = some(40*n), y = some(40).map(v => +(v > 0)), z = net.logits(x), grad = net.backward(x, LOSSES.bce.grad(z, y)), before = lists(net);
             net.step(grad, .3);
             return {x: [...x], y: [...y], z: [...z], loss: LOSSES.bce.loss(z, y), net: before, grad: lists(grad), after: lists(net)};
         }""", [hidden, n])
         tensor = lambda values, *shape: torch.tensor(values, dtype=torch.float64).reshape(*shape)
-        package = lambda net: Mlp(tensor(net['w1'], n, hidden), tensor(net['b1'], hidden), tensor(net['w2'], hidden, 1), tensor(net['b2'], 1))
+        package = lambda net: Mlp(tensor(net['w1'], hidden, n).T, tensor(net['b1'], hidden), tensor(net['w2'], hidden, 1), tensor(net['b2'], 1))
         close = lambda a, b: torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
         model, x, y = package(mine['net']), tensor(mine['x'], 40, n), tensor(mine['y'], 40, 1)
         z = model(x)
@@ -40,7 +40,7 @@ def mathematics(page, box):
         for name, ours, theirs, after in zip(Mlp._fields, package(mine['grad']), grad, package(mine['after'])):
             close(ours, theirs)
             close(after, getattr(model, name) - .3*theirs)
-    wide = page.evaluate("async () => { const {initMlp} = await import(new URL('widgets/maths.js', document.baseURI)), net = initMlp(0, 400, 50); return {w1: [...net.w1], w2: [...net.w2], b1: [...net.b1]}; }")
+    wide = page.evaluate("async () => { const {initMlp} = await import(new URL('widgets/maths.js', document.baseURI)), {units, top} = initMlp(0, 400, 50); return {w1: units.flatMap(unit => [...unit.w]), w2: [...top.w], b1: units.map(unit => unit.b)}; }")
     assert abs(torch.tensor(wide['w1']).var()*50/2 - 1) < .05 and abs(torch.tensor(wide['w2']).var()*400/2 - 1) < .3 and not any(wide['b1'])
 
 
@@ -50,7 +50,7 @@ def drive(page, box):
     verdict, captions, pictures = box.locator('.widget-verdict'), box.locator('figcaption'), box.get_by_role('application')
     points = lambda: int(re.search(r'of (\d+) wrong', captions.first.inner_text())[1])
     wrong = lambda: [int(re.search(r'(\d+) of', text)[1]) for text in captions.all_inner_texts()]
-    weights = lambda: box.evaluate('e => JSON.stringify([...e.line.w, e.line.b, ...e.net.w1, ...e.net.w2])')
+    weights = lambda: box.evaluate('e => JSON.stringify([e.line, e.net])')
     choose = lambda name: box.get_by_role('combobox', name='Points').select_option(name)
 
     def settled(step):
@@ -98,7 +98,7 @@ def drive(page, box):
     assert weights() != first
 
     # two blobs: both; a ring: only the network
-    choose('blobs')
+    choose('two blobs')
     settled(0)
     train('Both have every point right')
     assert wrong() == [0, 0]
@@ -107,7 +107,7 @@ def drive(page, box):
     settled(0)
     train('The network has every point right, the line has not')
     assert wrong()[0] > 0
-    choose('moons')
+    choose('two moons')
     settled(0)
     assert points() == 48
 

@@ -26,7 +26,7 @@ def scribble(page, pad, points):
 
 def drawn(box):
     "What is on the pad: (140, 140) uint8, white paper."
-    ink = box.evaluate('e => [...e.widget.pad.ink]')
+    ink = box.evaluate('e => [...e.pad.ink]')
     return (255 - 255*np.array(ink).reshape(140, 140)).round().astype(np.uint8)
 
 
@@ -72,7 +72,7 @@ def drive(page, box):
 
     for button in ('A sample 3', 'A sample 7'):  # drawn stroke by stroke
         box.get_by_role('button', name=button).click()
-        page.wait_for_function("e => e.widget.pad.strokes.flat().length > 8", arg=box.element_handle())
+        page.wait_for_function("e => e.pad.strokes.flat().length > 8", arg=box.element_handle())
         page.wait_for_timeout(1500)
         agrees(box)
 
@@ -81,7 +81,7 @@ def drive(page, box):
     for key, times in (('ArrowLeft', 8), ('ArrowUp', 6), (' ', 1), ('ArrowRight', 13), ('ArrowDown', 2), ('Shift+ArrowLeft', 3), ('ArrowDown', 9), (' ', 1)):
         for _ in range(times): page.keyboard.press(key)
     settle(page, box, 'A seven'); agrees(box)
-    strokes = box.evaluate('e => e.widget.pad.strokes')
+    strokes = box.evaluate('e => e.pad.strokes')
     assert len(strokes) == 1 and strokes[0][0] == [30, 40] and strokes[0][-1] == [92, 95], strokes
     page.keyboard.press('Backspace'); settle(page, box, 'There is no ink yet')
     page.wait_for_function("e => e.querySelector('.widget-spoken').textContent === ''", arg=box.element_handle())
