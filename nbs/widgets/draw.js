@@ -45,8 +45,8 @@ export default async function draw({paper, seen, why, sums, verdict, spoken, thr
     now = judge(line, pad);
     pad.paint();
     const {pixels = new Float64Array(784), parts = pixels, z, p, problem} = now, answer = z > 0 ? 'three' : 'seven', sure = formatPercent(Math.max(p, 1 - p));
-    seen.pixels(pixels, grey, 'The drawing as the model sees it: 28 by 28 pixels, cut out, scaled and centred');
-    why.pixels(parts, redBlue, 'The evidence of each pixel, red for a three and blue for a seven', STRONGEST);
+    seen.pixels(pixels, grey);
+    why.pixels(parts, redBlue, '', STRONGEST);
     sums.draw((c, w) => problem || paintSums(c, w, now, line.b), problem ? 'Nothing to add up' : `Bars: ${signed(now.three)} for a three, ${signed(now.seven)} for a seven, bias ${signed(line.b)}; logit ${signed(z)}`);
     verdict.innerHTML = problem ?? `A <span class="${answer}">${answer}</span>, ${sure} sure. The probability of a three is σ(${signed(z)}) = ${p.toFixed(4)}.`;
     clearTimeout(later); later = setTimeout(speak, 700, problem ? '' : `A ${answer}, ${sure} sure`);  // once things have settled

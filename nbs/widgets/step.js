@@ -14,12 +14,12 @@ function takeStep(model, x, y, {loss, grad}, lr) {  // every number of it
   return {parts: evidence(model, x), slopes, dz: dz[0], next, before: see(z), after: see(logits(next, x))};
 }
 
-function curve(canvas, text, f, dots, top, slope) {  // f of the logit, where this image is on it, and the slope there
+function curve(canvas, f, dots, top, slope) {  // f of the logit, where this image is on it, and the slope there
   const zs = dots.map(([z]) => z), from = floor(min(-6, ...zs)), to = ceil(max(6, ...zs)), [[z, v]] = dots;
   canvas.plot({xlim: [from, to], ylim: [0, top], xlabel: 'logit z', lines: [
     {points: Array.from({length: 121}, (_, i) => from + i/120*(to - from)).map(z => [z, f(z)]), colour: 'w-soft'},
     {points: slope ? [-2, 2].map(d => [z + d, v + d*slope]) : [], colour: 'w-ink'},
-    ...dots.map((dot, i) => ({points: [dot], dots: 5, colour: i ? 'w-seven' : 'w-three'}))]}, text);
+    ...dots.map((dot, i) => ({points: [dot], dots: 5, colour: i ? 'w-seven' : 'w-three'}))]});
 }
 
 export default function step({which, loss, rate, image, weights, product, gradient, moved, sigma, hill, inspected, forward, back, update, again, first, second, third}, {images, labels, w, b, lr}) {
@@ -39,12 +39,12 @@ export default function step({which, loss, rate, image, weights, product, gradie
     buttons.forEach((button, i) => { button.disabled = i !== done % 3; });
     stages.forEach((stage, i) => { stage.hidden = done <= i; });
     image.pixels(x, grey, `The image: ${name(y)}`, 1, at);
-    weights.pixels(model.w, redBlue, 'The weights, red above zero and blue below', 2, at);
-    product.pixels(parts, redBlue, 'Weight times ink, pixel by pixel', 2, at);
-    gradient.pixels(slopes.w, redBlue, 'The gradient: the image, times the slope of the loss', .3, at);
-    moved.pixels(next.w, redBlue, 'The new weights', 2, at);
-    curve(sigma, 'The sigmoid, and where the image is on it', sigmoid, dots('p'), 1);
-    curve(hill, 'The loss, and where the image is on it', z => LOSSES[loss.value].loss([z], [y]), dots('loss'), ceil(max(before.loss, after.loss, 1)), done > 1 && dz);
+    weights.pixels(model.w, redBlue, '', 2, at);
+    product.pixels(parts, redBlue, '', 2, at);
+    gradient.pixels(slopes.w, redBlue, '', .3, at);
+    moved.pixels(next.w, redBlue, '', 2, at);
+    curve(sigma, sigmoid, dots('p'), 1);
+    curve(hill, z => LOSSES[loss.value].loss([z], [y]), dots('loss'), ceil(max(before.loss, after.loss, 1)), done > 1 && dz);
     const numbers = [[signed(model.b), signed(before.z), before.p.toFixed(4), y, before.loss.toFixed(4)], [signed(dz), signed(slopes.b)], [rate.chosen, signed(after.z), after.p.toFixed(4), after.loss.toFixed(4)]];
     stages.forEach((stage, i) => stage.querySelectorAll('p span').forEach((span, k) => { span.textContent = numbers[i][k]; }));
     inspected.textContent = [`Pixel in row ${floor(at/28)}, column ${at % 28}: ink ${x[at].toFixed(4)}`, `weight ${signed(model.w[at])}`, `product ${signed(parts[at])}`, `gradient ${signed(slopes.w[at])}`, `new weight ${signed(next.w[at])}`].slice(0, done + 2).join(', ') + '.';

@@ -114,7 +114,7 @@ def drive(page, box):
     # too narrow a network cannot bend enough
     slide('Hidden units', '1')
     settled(0)
-    assert box.evaluate('e => e.net.w1.length') == 2
+    assert box.evaluate('e => e.net.units.length') == 1
     slide('Hidden units', '8')
     slide('Learning rate', '0.3')
 

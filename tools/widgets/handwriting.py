@@ -15,7 +15,7 @@ from mnist_nbdev.predict import ask
 
 PAGE = 'tutorials/handwriting.html'
 
-SAMPLES = "box => { const press = text => [...box.querySelectorAll('button')].find(b => b.textContent === text)?.click(); while (box.querySelector('.widget-pad')) { press('Take a sample'); press('Next'); } }"
+SAMPLES = "box => { const press = text => [...box.querySelectorAll('button')].find(b => b.textContent === text)?.click(); while (!box.querySelector('[part=asking]').hidden) { press('Take a sample'); press('Next'); } }"
 SHAPES = {'3': [(.3, .2), (.6, .2), (.65, .35), (.45, .47), (.68, .6), (.62, .78), (.3, .8)], '7': [(.3, .2), (.7, .22), (.55, .5), (.45, .8)]}
 KEYS = {'3': 'Left*6 Up*8 Space Right*9 Down*7 Left*5 Right*6 Down*8 Left*10 Space', '7': 'Left*6 Up*8 Space Right*9 Down*5 Left*2 Down*5 Left*2 Down*5 Space'}
 
@@ -98,7 +98,7 @@ def drawn(page, box):
             assert progress(box) == (digit, 7) and strokes(box) == 1  # the seventh as it was left
         if n == 9:  # a reload keeps what was drawn
             page.reload()
-            box.locator('.widget-pad').wait_for()
+            page.locator('.widget[data-ready]').wait_for()
             assert progress(box) == (digit, 9) and strokes(box) > 0, 'a reload forgets'
         if n % 3 == 2: page.keyboard.press('Enter')
         else: press(box, 'Next')
@@ -153,5 +153,5 @@ def drive(page, box):
     for nonsense in ('{"at":20,"drawings":[{"asked":3}]}', '{"at":1.5,"drawings":[1]}', '{'):
         page.evaluate("text => localStorage.setItem('mnist_nbdev: handwriting', text)", nonsense)
         page.reload()
-        box.locator('.widget-pad').wait_for()
+        page.locator('.widget[data-ready]').wait_for()
         assert progress(box)[1] == 1, nonsense
