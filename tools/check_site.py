@@ -59,7 +59,7 @@ TOO_WIDE = """() => {
   }
   return found.slice(0, 3);
 }"""
-AXE_RUN = """async () => (await axe.run(document, {resultTypes: ['violations']})).violations
+AXE_RUN = """async part => (await axe.run(part ?? document, {resultTypes: ['violations']})).violations
   .filter(v => ['serious', 'critical'].includes(v.impact))
   .map(v => `${v.id}: ${v.nodes.length} of ${v.nodes[0].html.slice(0, 90)}${(v.nodes[0].any[0] || {message: ''}).message ? ' -- ' + v.nodes[0].any[0].message : ''}`)"""
 FACTS = """() => ({
@@ -139,11 +139,11 @@ def opened(chromium, url, home, problems, scheme='light', size=WIDE, motion='red
     finally: context.close()
 
 
-def audit(page):
-    "Axe's serious and critical findings, folded answers unfolded."
+def audit(page, part=None):
+    "Axe's serious and critical findings, in a part of the page or in all of it, folded answers unfolded."
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
     page.evaluate(AXE)
-    return page.evaluate(AXE_RUN)
+    return page.evaluate(AXE_RUN, part)
 
 
 def copied(page):

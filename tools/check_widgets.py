@@ -3,8 +3,9 @@
     python tools/check_widgets.py [NAME ...] [--screenshots FOLDER]
 
 For each widget there is a file in tools/widgets with `PAGE`, where it lives; `warm(page, box)`, which brings it to life in a second or two; and
-`drive(page, box)`, which uses all of it and asserts what must come of it (`box` is the widget's element). Each is warmed in light and dark, wide and narrow,
-and there axe must find nothing serious, nothing may be wider than the screen, nothing may complain, and nothing may ask for another host.
+`drive(page, box)`, which uses all of it and asserts what must come of it (`box` is the widget's element). Each is warmed in the light on a phone and in the
+dark on a wide screen (with --screenshots also the other way round), and there axe must find nothing serious, nothing may be wider than the screen, nothing
+may complain, and nothing may ask for another host.
 """
 import argparse
 import importlib
@@ -40,7 +41,7 @@ def find(page, name):
 def look(chromium, home, name, script, shots):
     "Warm a widget in four looks, then drive it; what was wrong."
     problems = []
-    for (scheme, size) in product(('light', 'dark'), (WIDE, NARROW)):
+    for (scheme, size) in product(('light', 'dark'), (WIDE, NARROW)) if shots else (('light', NARROW), ('dark', WIDE)):
         look_of = f"{scheme}-{'wide' if size is WIDE else 'narrow'}"
         with opened(chromium, home + script.PAGE, home, problems, scheme, size, motion='no-preference') as page:
             try:
@@ -49,7 +50,7 @@ def look(chromium, home, name, script, shots):
                 if shots:
                     shots.mkdir(parents=True, exist_ok=True)
                     box.screenshot(path=shots/f'{name}-{look_of}.png', style='#quarto-header, .quarto-secondary-nav { display: none }')
-                problems += [f'{look_of}: {found}' for found in [*audit(page), *(page.evaluate(TOO_WIDE) if size is NARROW else [])]]
+                problems += [f'{look_of}: {found}' for found in [*audit(page, '.widget'), *(page.evaluate(TOO_WIDE) if size is NARROW else [])]]
             except Exception as error: problems.append(f'{look_of}: {"".join(traceback.format_exception(error))}')
     with opened(chromium, home + script.PAGE, home, problems, motion='no-preference') as page:
         try: script.drive(page, find(page, name))
