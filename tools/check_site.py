@@ -238,7 +238,7 @@ def look_at(names, home, shots, quiet):
 
 def check(chromium, folder, names=None, shots=None, quiet=False):
     "Everything wrong with a built site, or with some pages of it, as one list of `page: kind: what`; two browsers share the pages."
-    names = names or sorted(p.relative_to(folder).as_posix() for p in folder.rglob('*.html'))
+    names = names or sorted(p.relative_to(folder).as_posix() for p in folder.rglob('*.html') if p.parent.name != 'widgets')  # those are parts of pages
     with serve(folder) as home, ThreadPoolExecutor(2) as pool:
         seen = {name: both for part in pool.map(look_at, filter(None, (names[::2], names[1::2])), *map(repeat, (home, shots, quiet))) for name, both in part.items()}
         found, facts = ({name: seen[name][i] for name in names} for i in (0, 1))
