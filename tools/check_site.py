@@ -131,7 +131,7 @@ def opened(chromium, url, home, problems, scheme='light', size=WIDE, motion='red
     page.on('console', said)
     page.on('pageerror', lambda e: problems.append(f'script: {e}'))
     page.on('response', lambda r: problems.append(f'failed request: {r.status} {r.url}') if r.status >= 400 and r.url != url else None)
-    page.on('requestfailed', lambda r: problems.append(f'failed request: {r.url}') if r.url.startswith(home) else None)
+    page.on('requestfailed', lambda r: problems.append(f'failed request: {r.url}') if r.url.startswith(home) and r.failure != 'net::ERR_ABORTED' else None)  # aborted: the page was left
     try:
         page.goto(url, wait_until='networkidle')
         page.evaluate('document.fonts.ready')

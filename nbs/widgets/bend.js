@@ -20,7 +20,7 @@ export default function bend({left, right, words, play, step, reset, fresh, coun
   const models = [x => logits(line, x), x => net.logits(x)], canvases = [left, right];
   let points, x, y, line, net, seed = 1, steps, kind, cursor = [0, 0];
 
-  function begin() {  // both at random
+  function begin() {
     play.stop();
     root.line = line = initLinear(seed, 2); root.net = net = initMlp(seed, hidden.chosen, 2);
     steps = 0;
@@ -35,7 +35,7 @@ export default function bend({left, right, words, play, step, reset, fresh, coun
 
   const load = () => { have(presets[preset.value]); begin(); };
 
-  function go() {  // down the gradient over all points
+  function go() {
     const [d, e] = models.map(model => grad(model(x), y));
     sgdStep(line, backward(x, d, 2), rate.chosen); net.step(net.backward(x, e), rate.chosen);
     steps++;
@@ -64,7 +64,7 @@ export default function bend({left, right, words, play, step, reset, fresh, coun
       return wrong;
     });
     write(count, `Step ${steps}`);
-    write(words, !steps ? 'Both start at random. Press Play.' : errors[1] ? 'The network still has points wrong.' : errors[0] ? 'The network has every point right, the line has not.' : 'Both have every point right: a line is enough.');
+    write(words, !y.length ? 'Place points of both colours.' : !steps ? 'Both start at random. Press Play.' : errors[1] ? 'The network still has points wrong.' : errors[0] ? 'The network has every point right, the line has not.' : 'Both have every point right: a line is enough.');
   });
 
   const place = at => have([...points, [...cursor = at, kind]]), back = () => have(points.slice(0, -1));

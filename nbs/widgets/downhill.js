@@ -6,7 +6,7 @@ import {dot, once, player, pointing, redBlue, write} from './page.js';
 const SIDE = 300, RINGS = 14, BALL = '#e8750a';
 const number = v => v.toLocaleString('en', {maximumSignificantDigits: 3});
 
-export default function downhill({map, curve, fall, words, numbers, play, step, reset, rate, clock}, {y, start, clocks}, root) {  // a clock: times, best parameters, reach of the map, curvatures (the least, the greatest) and the direction of the greatest
+export default function downhill({map, curve, fall, words, numbers, play, step, reset, rate, clock}, {y, start, clocks}, root) {  // a clock: times, best parameters, reach of the map, curvatures (least, greatest), angle of the greatest
   let t, best, reach, curvatures, angle, limit, least, place, path, losses;
 
   function count() {
@@ -28,16 +28,16 @@ export default function downhill({map, curve, fall, words, numbers, play, step, 
     show();
   }
 
-  const go = () => arrive(roll(t, y, place, rate.chosen/100*limit));  // the rate is chosen in percent of the limit
+  const go = () => arrive(roll(t, y, place, rate.chosen/100*limit));  // in percent of the limit
 
   const away = p => Math.hypot(...place.map((v, i) => v - p[i]));
   const togo = () => path[1] ? away(best)/away(path.at(-2)) : 0;  // steps, if all were like the last
   const over = () => losses.at(-1) < 1.0001*least || losses.at(-1) > 1e9 || path.length > 1000;
 
   const verdict = () => !path[1] ? 'Drop the ball where you like, and press Play.'
+    : losses.at(-1) < 1.01*least ? 'Arrived: the loss is within 1% of the least.'
     : rate.chosen > 100 ? 'Diverging: each jump over the valley is longer than the last.'
     : rate.chosen === 100 ? 'At the limit: it jumps over the valley and comes no closer.'
-    : losses.at(-1) < 1.01*least ? 'Arrived: the loss is within 1% of the least.'
     : togo() > 100 ? 'Creeping: downhill, in steps too short for the way left.'
     : rate.chosen > 50 ? 'Zig-zag: it jumps over the valley and still comes closer.'
     : 'Converging: each step comes closer.';

@@ -1,13 +1,13 @@
-// Draw a digit; see what the line sees, what each pixel says, and how all of it adds up. Beside 05_explain, and on the home page.
+// Draw a digit; see what the line sees, what each pixel says, and how it adds up. Beside 05_explain, and at home.
 
 import {evidence, logits, sigmoid, toMnist} from './maths.js';
-import {Clock, Pad, calm, formatPercent, grey, ink, load, loadLinear, once, redBlue} from './page.js';
+import {Clock, Pad, calm, formatPercent, grey, load, loadLinear, once, redBlue} from './page.js';
 
 const STRONGEST = .8;  // the evidence of a pixel that gets the fullest colour
 
 const signed = v => (v < 0 ? '−' : '+') + Math.abs(v).toFixed(2);
 
-function judge(line, pad) {  // what the model makes of the drawing
+function judge(line, pad) {
   try {
     const {pixels, place} = toMnist(pad.pixels, Pad.size, Pad.size), parts = evidence(line, pixels), z = logits(line, pixels)[0];
     const total = side => parts.reduce((sum, e) => sum + Math.max(0, side*e), 0);
@@ -23,16 +23,13 @@ function paintEvidence(c, {pixels, parts, place: {x, y, side}}) {  // on the dra
   });
 }
 
-function paintSums(c, width, {three, seven, z}, bias) {  // red to the right, blue back to the left, the bias, and where that arrives
-  const low = Math.min(0, three + seven, z), high = Math.max(three, z, low + 1), x = v => 140 + (v - low)/(high - low)*(width - 142);
-  Object.assign(c, {font: '13px system-ui, sans-serif', textBaseline: 'middle'});
-  [['for a three', three, 0, 'w-three'], ['for a seven', seven, three, 'w-seven'], ['bias', bias, three + seven, 'w-soft'], ['logit', z, 0, 'w-ink']].forEach(([name, size, from, colour], i) => {
-    c.fillStyle = ink(c, 'w-ink');
-    c.textAlign = 'left'; c.fillText(name, 0, 15 + 30*i);
-    c.textAlign = 'right'; c.fillText(signed(size), 132, 15 + 30*i);
-    c.fillStyle = ink(c, colour); c.fillRect(x(from), 5 + 30*i, x(from + size) - x(from), 20);
+function showSums(lines, {three = 0, seven = 0, z = 0}, bias) {  // each begins where the last has come to
+  const low = Math.min(0, three + seven, z), width = Math.max(three, z, low + 1) - low;
+  [[three, 0], [seven, three], [bias, three + seven], [z, 0]].forEach(([size, from], i) => {
+    const [number, bar] = lines[i].children;
+    number.textContent = signed(size);
+    Object.assign(bar.style, {left: `${100*(Math.min(from, from + size) - low)/width}%`, width: `${100*Math.abs(size)/width}%`});
   });
-  c.fillRect(x(0), 0, 1, 120);
 }
 
 export default async function draw({paper, seen, why, sums, verdict, spoken, three, seven, undo, clear, over}, _, root) {
@@ -47,7 +44,7 @@ export default async function draw({paper, seen, why, sums, verdict, spoken, thr
     const {pixels = new Float64Array(784), parts = pixels, z, p, problem} = now, answer = z > 0 ? 'three' : 'seven', sure = formatPercent(Math.max(p, 1 - p));
     seen.pixels(pixels, grey);
     why.pixels(parts, redBlue, '', STRONGEST);
-    sums.draw((c, w) => problem || paintSums(c, w, now, line.b), problem ? 'Nothing to add up' : `Bars: ${signed(now.three)} for a three, ${signed(now.seven)} for a seven, bias ${signed(line.b)}; logit ${signed(z)}`);
+    showSums(sums.children, now, line.b);
     verdict.innerHTML = problem ?? `A <span class="${answer}">${answer}</span>, ${sure} sure. The probability of a three is σ(${signed(z)}) = ${p.toFixed(4)}.`;
     clearTimeout(later); later = setTimeout(speak, 700, problem ? '' : `A ${answer}, ${sure} sure`);  // once things have settled
     rest = 3*performance.now() - 2*began;

@@ -37,7 +37,7 @@ function zip(files) {  // [[name, bytes], …], not compressed: each after its h
   return Uint8Array.from([...body, ...list, ...ascii('PK\x05\x06'), ...little(0), ...count, ...count, ...little(list.length), ...little(body.length), 0, 0]);
 }
 
-async function pictures(answers) {  // every fifth of a digit for validation, as load_sample divides a table
+async function pictures(answers) {  // every fifth of a digit for validation
   const n = {3: 0, 7: 0}, files = [];
   for (const {asked, pixels} of answers) files.push([`${++n[asked] % 5 ? 'train' : 'valid'}/${asked}/${100 + n[asked]}.png`, await png(pixels)]);
   return zip(files);
@@ -71,7 +71,7 @@ export default async function handwriting({task, asking, paper, next, back, undo
   let state, answers, tried = 0;
   const now = () => state.drawings[state.at];
 
-  const keep = once(() => { try { localStorage.setItem(KEY, JSON.stringify(state)); } catch {} });  // for a reload, where the browser lets us
+  const keep = once(() => { try { localStorage.setItem(KEY, JSON.stringify(state)); } catch {} });  // where the browser lets us
 
   const pad = new Pad(paper, ({strokes, empty}) => {
     Object.assign(now(), {strokes, sample: now().sample && !empty});
@@ -122,5 +122,5 @@ export default async function handwriting({task, asking, paper, next, back, undo
   table.onclick = () => download('my-digits.csv', csv(answers));
   zipped.onclick = async () => download('my-digits.zip', await pictures(answers));
   forget.onclick = () => confirm('Forget them, and start again?') && begin(fresh());
-  try { begin(JSON.parse(localStorage.getItem(KEY))); } catch { begin(fresh()); }  // nothing was kept, or something else
+  try { begin(JSON.parse(localStorage.getItem(KEY))); } catch { begin(fresh()); }  // nothing was kept
 }

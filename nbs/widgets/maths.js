@@ -51,7 +51,7 @@ export function logits({w, b}, x, rows) {  // of some rows of x, or of all
 
 export const sigmoid = z => 1/(1 + exp(-z));
 
-export const logSigmoid = z => min(z, 0) - log1p(exp(-abs(z)));  // without overflow
+const logSigmoid = z => min(z, 0) - log1p(exp(-abs(z)));  // without overflow
 
 const each = (z, y, term) => z.map((zi, i) => term(zi, y[i])/z.length);
 
@@ -124,7 +124,7 @@ export class Trainer {  // the loop of `fit`, a step at a time; settings may cha
 
 // ---- a hidden layer (07_nets)
 
-export class Mlp {  // each hidden unit is a line, what is below zero cut off; on top is another
+class Mlp {  // each hidden unit is a line, cut off below zero; on top is another
   constructor(units, top) { Object.assign(this, {units, top}); }
 
   hiddenLayer(x) {
@@ -182,11 +182,11 @@ export function drawStrokes(strokes, size, radius) {  // lists of points [x, y]
 
 // ---- from a drawing to what MNIST's makers would have made of it (10_prepare)
 //
-// A picture is {w, h, v}: width, height, values. A drawing is dark on white, and all of it is meant: nothing has to be taken out.
+// A picture is {w, h, v}: width, height, values. A drawing is dark ink on white paper: nobody has to ask which is which.
 
 const SIZE = 28, BOX = 20, FINE = 160;
 
-export const NO_INK = 'There is no ink yet. Draw a digit, large enough to be seen.';
+const NO_INK = 'There is no ink yet. Draw a digit, large enough to be seen.';
 
 function make(w, h, value) {
   const v = new Float64Array(w*h);
@@ -214,7 +214,7 @@ const bothWays = (a, f) => flip(f(flip(f(a))));
 
 const largest = values => values.reduce((a, b) => max(a, b));
 
-const halfEven = v => abs(v % 1) === .5 ? 2*round(v/2) : round(v);  // rounds as Python does
+const halfEven = v => abs(v % 1) === .5 ? 2*round(v/2) : round(v);  // as Python rounds
 
 function percentile(values, share) {  // as NumPy does
   const sorted = Float64Array.from(values).sort(), at = share*(sorted.length - 1), i = floor(at);
@@ -226,7 +226,7 @@ const FILTERS = {  // Pillow's, and how far each reaches
   bicubic: [2, d => (d = abs(d)) < 1 ? (1.5*d - 2.5)*d*d + 1 : d < 2 ? ((-.5*d + 2.5)*d - 4)*d + 2 : 0],
 };
 
-function weighRows(a, taps) {  // to sums of their pixels: taps[x] is [[which, …], [weight, …]]
+function weighRows(a, taps) {  // taps[x] is [[which, …], [weight, …]]
   const w = taps.length, n = max(...taps.map(([from]) => from.length)), v = new Float64Array(w*a.h), columns = new Int32Array(w*n), weights = new Float64Array(w*n);
   taps.forEach(([from, share], x) => { columns.set(from, x*n); weights.set(share, x*n); });
   for (let y = 0, i = 0; y < a.h; y++) for (let x = 0; x < w; x++, i++) {
@@ -256,7 +256,7 @@ function correlateRows(a, kernel) {  // beyond the edge is a mirror
 
 const BELL = [-3, -2, -1, 0, 1, 2, 3].map(d => exp(-d*d/2/.7**2)), GAUSS = BELL.map(t => t/sum(BELL));
 
-function largestRows(a, window, before) {  // in a window that begins `before` pixels earlier, by doubling
+function largestRows(a, window, before) {  // in a window, by doubling
   const row = new Float64Array(a.w + window), out = map(a, () => 0);
   for (let y = 0; y < a.h; y++) {
     for (let i = 0; i < row.length; i++) row[i] = a.v[y*a.w + clamp(i - before, 0, a.w - 1)];
@@ -284,7 +284,7 @@ function inkOn(grey, window) {
   return map(grey, (g, i) => (paper.v[i] - g)/(paper.v[i] + .08));
 }
 
-function distances(mask) {  // to the nearest that is not marked: down the columns, then along the rows
+function distances(mask) {  // to the nearest that is not marked
   const {w, h} = mask, down = map(mask, () => 0), far = w + h;
   for (let x = 0; x < w; x++) {
     for (let y = 0, d = far; y < h; y++) down.v[y*w + x] = d = mask.v[y*w + x] ? d + 1 : 0;
@@ -310,9 +310,27 @@ function inkBox(ink, share) {
   return boxOf(ink, v => v > share*most);
 }
 
-function locate(grey) {  // where there is ink
-  const mask = map(bothWays(map(grey, g => (1 - g)/1.08), a => correlateRows(a, [1/3, 1/3, 1/3])), v => +(v > .04));
-  if (!sum(mask.v)) throw Error(NO_INK);
+function label(mask) {  // numbers the parts that hang together
+  const labels = map(mask, () => 0), {w, v} = labels;
+  let n = 0;
+  mask.v.forEach((marked, start) => {
+    if (!marked || v[start]) return;
+    v[start] = ++n;
+    for (const todo = [start]; todo.length;) {
+      const i = todo.pop();
+      for (const j of [i - w, i - 1, i + 1, i + w]) if (mask.v[j] && !v[j]) { v[j] = n; todo.push(j); }
+    }
+  });
+  return [labels, n];
+}
+
+function wipe(grey) {  // what is not of the digit; gives where that is
+  const ink = map(grey, g => (1 - g)/1.08), mask = map(bothWays(ink, a => correlateRows(a, [1/3, 1/3, 1/3])), v => +(v > .04)), [labels, n] = label(mask);
+  if (!n) throw Error(NO_INK);
+  const parts = Array.from({length: n}, (_, k) => ({...boxOf(labels, v => v === k + 1), ink: sum(ink.v.filter((_, i) => labels.v[i] === k + 1))}));
+  const main = parts.reduce((a, b) => b.ink > a.ink ? b : a), size = max(main.w, main.h), gap = (a, at, n) => max(a[at] - main[at] - main[n], main[at] - a[at] - a[n]);
+  const belongs = a => a === main || a.ink > .04*main.ink && max(a.w, a.h) > .12*size && gap(a, 'y', 'h') < .25*size && gap(a, 'x', 'w') < .1*size;
+  labels.v.forEach((k, i) => { if (k && !belongs(parts[k - 1])) { mask.v[i] = 0; grey.v[i] = 1; } });
   return mask;
 }
 
@@ -349,7 +367,7 @@ function corner(ink) {  // that brings the centre of mass to the middle
 }
 
 export function toMnist(pixels, width, height) {  // the 28x28, and the square of the drawing that it shows
-  const grey = {w: width, h: height, v: Float64Array.from(pixels)}, mask = locate(grey), box = around(mask);
+  const grey = {w: width, h: height, v: Float64Array.from(pixels)}, mask = wipe(grey), box = around(mask);
   const traced = trace(grey, mask, box), first = inkBox(traced, .3), drawn = asPen(cut(traced, first)), second = inkBox(drawn, .2), fitted = fitBox(cut(drawn, second)), [col, row] = corner(fitted);
   const zoom = FINE/max(box.w, box.h), unit = max(second.w, second.h)/BOX, border = (drawn.w - first.w)/2;
   const start = (at, offset) => box[at] + (first[at] - border + second[at] - offset*unit)/zoom;

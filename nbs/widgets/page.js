@@ -80,7 +80,7 @@ const repaint = () => requestAnimationFrame(() => pictures.forEach(canvas => can
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', repaint);
 for (const part of [document.documentElement, document.body]) new MutationObserver(repaint).observe(part, {attributes: true, attributeFilter: ['class', 'data-scheme', 'data-jp-theme-light']});
 
-export function picture(canvas) {  // makes it sharp; gives it .draw(paint, label), which calls paint(context, width, height), .pixels and .plot
+export function picture(canvas) {  // gives it .draw(paint, label), which calls paint(context, width, height), .pixels and .plot
   let [width, height] = canvas.dataset.size.split(' ').map(Number), last = () => {};
   if ('fill' in canvas.dataset) width = min(width, canvas.closest('.widget').clientWidth - 34);
   const sharp = max(2, ceil(devicePixelRatio)), c = canvas.getContext('2d');
@@ -110,13 +110,12 @@ export function paintPixels(c, values, colours, side, n = 28, smooth = false) { 
   pen.putImageData(image, 0, 0);
   c.imageSmoothingEnabled = smooth;
   c.drawImage(small, 0, 0, side, side);
-  c.strokeStyle = '#8886'; c.lineWidth = 1; c.strokeRect(.5, .5, side - 1, side - 1);
 }
 
 export function dot(c, x, y, radius) { c.beginPath(); c.arc(x, y, radius, 0, 7); c.fill(); }
 
 function paintPlot(c, width, height, {lines, xlim, ylim, xlabel, ylabel = '', yticks = ylim, log}) {  // lines: [{points: [[x, y], …], colour, dots, width}]
-  const [left, right, top, bottom] = [44, width - 10, 12, height - 34], f = log ? Math.log10 : v => v;
+  const [left, right, top, bottom] = [44, width - 18, 12, height - 34], f = log ? Math.log10 : v => v;
   const px = v => left + (v - xlim[0])/(xlim[1] - xlim[0] || 1)*(right - left), py = v => bottom - (f(v) - f(ylim[0]))/(f(ylim[1]) - f(ylim[0]) || 1)*(bottom - top);
   const write = (text, x, y, textAlign = 'center') => { c.textAlign = textAlign; c.fillText(text, x, y); }, number = v => `${+v.toPrecision(4)}`.replace('-', '−');
   Object.assign(c, {font: '12px system-ui, sans-serif', textBaseline: 'middle', fillStyle: ink(c, 'w-line'), lineWidth: 1});
@@ -213,6 +212,7 @@ export function pointing(canvas, point, key) {  // while pressed, point(x, y, fi
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const arrow = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[event.key];
     if (arrow || [' ', 'Backspace', 'Delete'].includes(event.key)) event.preventDefault();
+    if (event.repeat && !arrow) return;
     key(...(arrow ?? [0, 0]).map(v => v*(event.shiftKey ? .2 : 1)), event);
   });
 }
@@ -248,6 +248,7 @@ export class Pad {  // strokes of a pen; .ink is size x size, 0 is paper
   begin(point) { this.strokes.push([]); this.extend(point); }
 
   extend(point) {
+    if (this.empty) return;  // cleared meanwhile
     const stroke = this.strokes.at(-1), last = stroke.at(-1) ?? point;
     if (stroke.length && `${last}` === `${point}`) return;
     stroke.push(point);

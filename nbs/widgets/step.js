@@ -1,4 +1,4 @@
-// One step of learning, on one image: forward, backward, update, each number a picture. Beside 02_linear, whose cell computes the same.
+// One step of learning, on one image: forward, backward, update. Beside 02_linear, whose cell computes the same.
 
 import {LOSSES, backward, clamp, evidence, logits, sgdStep, sigmoid} from './maths.js';
 import {grey, pointing, redBlue} from './page.js';
@@ -7,14 +7,14 @@ const {ceil, floor, max, min, sign} = Math;
 
 const signed = v => (v < 0 ? '−' : '+') + Math.abs(v).toFixed(4);
 
-function takeStep(model, x, y, {loss, grad}, lr) {  // every number of it
+function takeStep(model, x, y, {loss, grad}, lr) {
   const z = logits(model, x), dz = grad(z, [y]), slopes = backward(x, dz, x.length), next = {w: model.w.slice(), b: model.b};
   sgdStep(next, slopes, lr);
   const see = z => ({z: z[0], p: sigmoid(z[0]), loss: loss(z, [y])});
   return {parts: evidence(model, x), slopes, dz: dz[0], next, before: see(z), after: see(logits(next, x))};
 }
 
-function curve(canvas, f, dots, top, slope) {  // f of the logit, where this image is on it, and the slope there
+function curve(canvas, f, dots, top, slope) {  // f, where this image is on it, and the slope there
   const zs = dots.map(([z]) => z), from = floor(min(-6, ...zs)), to = ceil(max(6, ...zs)), [[z, v]] = dots;
   canvas.plot({xlim: [from, to], ylim: [0, top], xlabel: 'logit z', lines: [
     {points: Array.from({length: 121}, (_, i) => from + i/120*(to - from)).map(z => [z, f(z)]), colour: 'w-soft'},

@@ -52,13 +52,13 @@ export default async function train({many, few, play, step, reset, share, preset
     plot(mistakes, wrong, {ylim: [1, n], yticks: [1, GOAL, n], log: true}, ['errors', 'w-link', 3]);
     for (const name in knobs) knobs[name]['chosen' in knobs[name] ? 'chosen' : 'value'] = settings[name];
     write(play, playing ? 'Pause' : 'Play');
-    exploded.hidden = curve.slice(-99).every(at => at.loss <= 3*curve[0].loss);
+    exploded.hidden = settings.loss !== run.start.loss || curve.slice(-99).every(at => at.loss <= 3*curve[0].loss);
     write(words, !playing ? `Step ${steps}, epoch ${(seen/data.train.n).toFixed(1)}: ${wrong}, ${100 - 100*errors/n}% right.` : reached < 0 ? 'Learning.' : `97% right after ${reached} steps.`);
   }
 
   const clock = new Clock(seconds => {  // 60 steps a second; what comes out depends on their number alone
     if (playing) goal = Math.min(MOST, goal + 60*seconds, run.steps + 30);
-    for (const until = performance.now() + (calm() ? 40 : 4); run.steps < Math.floor(goal) && performance.now() < until;) run.step();
+    for (const until = performance.now() + (calm() ? 40 : playing ? 4 : 12); run.steps < Math.floor(goal) && performance.now() < until;) run.step();
     playing &&= run.steps < MOST;
     if (!playing && run.steps >= goal) { clock.stop(); if (later) writeRun(run); }
     paint();

@@ -51,9 +51,18 @@ def descend(clock, a, c, lr, steps):
     return torch.stack(path)
 
 
+def contours(box, clock):
+    "On the map two places of the same loss have the same colour, and their mirror images, which do not, another."
+    far = .55*clock['reach']
+    def colour(x, y): return box.locator('[part=map]').evaluate('(canvas, [x, y]) => [...canvas.getContext("2d").getImageData(canvas.width*x, canvas.height*y, 1, 1).data]', [.5 + x*far/clock['reach']/2, .5 - y*far/clock['reach']/2])
+    (a, c) = clock['vectors'][:, 0].tolist()  # along the valley
+    assert colour(a, c) == colour(-a, -c) and sum(colour(a, -c)) > sum(colour(a, c)) + 60, (colour(a, c), colour(a, -c))  # paler is higher
+
+
 def drive(page, box):
     options = box.evaluate('e => JSON.parse(e.dataset.options)')
     mathematics(page, options)
+    contours(box, options['clocks']['u'])
     clock = options['clocks']['u']
     path = lambda: torch.tensor(box.evaluate('e => e.path'), dtype=torch.float64)
     press = lambda name: box.get_by_role('button', name=name, exact=True).click()

@@ -94,7 +94,9 @@ def drawn(page, box):
         if n == 7:  # back to the sixth, a sample, which becomes one's own
             press(box, 'Back')
             assert progress(box) == (asked[5], 6) and strokes(box) > 0
+            before = box.evaluate("() => JSON.parse(Object.values(localStorage)[0]).drawings[5].pixels")
             press(box, 'Clear'); by_mouse(page, box, asked[5]); press(box, 'Next')
+            assert box.evaluate("() => JSON.parse(Object.values(localStorage)[0]).drawings[5].pixels") != before  # what was redrawn is what counts
             assert progress(box) == (digit, 7) and strokes(box) == 1  # the seventh as it was left
         if n == 9:  # a reload keeps what was drawn
             page.reload()

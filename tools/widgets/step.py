@@ -61,3 +61,6 @@ def drive(page, box):
     before = text
     box.get_by_role('application', name='The weights').click(position={'x': 20, 'y': 90})
     assert 'row 19, column 4' in box.locator('.widget-numbers').first.inner_text() != before
+    box.get_by_role('application', name='The image: a three').focus()
+    for _ in range(30): page.keyboard.press('ArrowDown')
+    assert 'row 27, column 4' in box.locator('.widget-numbers').first.inner_text()  # at the edge it stops

@@ -50,7 +50,18 @@ def warm(page, box):
     press(box, 'Play')
     until(page, 'root.run.steps > 150')
     press(box, 'Pause')
+    crowd(page, box)
     until(page, 'root.querySelector("[aria-live]").textContent.startsWith("Step")')
+
+
+def crowd(page, box):
+    "Threes are above, in red, and sevens below, in blue: the colour of the ink in either half of the picture."
+    pixels = box.locator('[part=crowd]').evaluate("""canvas => [0, .5].map(top => {
+      const {data} = canvas.getContext('2d').getImageData(0, top*canvas.height, canvas.width/3, canvas.height/2 - 2), sum = [0, 0, 0];
+      for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200) for (const k of [0, 1, 2]) sum[k] += data[i + k];
+      return sum; })""")
+    (red, _, blue), (red7, _, blue7) = pixels
+    assert red > blue and blue7 > red7 and blue7 > 5*blue, pixels  # the left third: few threes, most of the sevens
 
 
 def drive(page, box):
