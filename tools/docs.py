@@ -69,8 +69,10 @@ def process(cfg):
 
 
 def finish(out, cfg):
-    "Serve KaTeX from the site itself, silence mute icons, and let 404.html find its style wherever it is shown."
+    "Serve KaTeX from the site itself, silence mute icons, let 404.html find its style wherever it is shown, and keep widgets out of the plain texts."
     shutil.copytree(cfg.nbs_path/'katex', out/'site_libs'/'katex')
+    for path in out.rglob('*.llms.md'):  # a widget is nothing to read, but for the sentence in it
+        path.write_text(re.sub(r'<div class="widget".*?><p>(.*?)</p></div>\s*<script.*?</script>', r'\1', path.read_text(encoding='utf-8'), flags=re.S), encoding='utf-8')
     for path in out.rglob('*.html'):
         up = '../'*(len(path.relative_to(out).parts) - 1)
         text = path.read_text(encoding='utf-8').replace(layout.KATEX, f'{up}site_libs/katex')

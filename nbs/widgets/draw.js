@@ -19,7 +19,7 @@ function paintEvidence(c, {pixels, parts, place: {x, y, side}}) {  // on the dra
   parts.forEach((e, i) => {
     if (pixels[i] < .1) return;
     c.fillStyle = `rgb(${redBlue(e/STRONGEST)})`;
-    c.fillRect(x - .5 + i % 28*side/28, y - .5 + Math.floor(i/28)*side/28, side/28 + .1, side/28 + .1);
+    c.fillRect(x - .5 + i % 28*side/28, y - .5 + Math.floor(i/28)*side/28, .8*side/28, .8*side/28);
   });
 }
 
