@@ -70,7 +70,7 @@ def read_png(
     try:
         with Image.open(file, formats=['PNG']) as image:
             size = image.size
-            if size == (28, 28): return np.asarray(image.convert('L'))
+            if size == (28, 28): return np.array(image.convert('L'))
     except Exception as error:  # a damaged picture can fail in a dozen ways, and all mean the same
         raise ValueError(f'{name} is not a readable PNG: {error}') from error
     raise ValueError(f'{name} is {size[0]}x{size[1]} pixels, not 28x28.')
@@ -160,7 +160,7 @@ def read_csv(
             if len(rows) == MAX_IMAGES: raise ValueError(f'{path} holds too many images: {MAX_IMAGES:,} is the most.')
             try: rows.append(read_row(text))
             except ValueError as error: raise ValueError(f'{path}: line {number} {error}.') from error
-    return np.frombuffer(b''.join(rows), np.uint8).reshape(-1, 785)
+    return np.frombuffer(bytearray().join(rows), np.uint8).reshape(-1, 785)
 
 # %% ../nbs/00_data.ipynb #f413f7d1
 def hold_back(
