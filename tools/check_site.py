@@ -225,7 +225,7 @@ def dead_links(folder, home, facts):
 
 
 def look_at(names, home, shots, quiet):
-    "Look at some pages in a browser of their own."
+    "Look at pages in a browser of their own, taking the next as long as there are any."
     seen = {}
     with browser() as chromium:
         for name in names:
@@ -240,7 +240,7 @@ def check(chromium, folder, names=None, shots=None, quiet=False):
     "Everything wrong with a built site, or with some pages of it, as one list of `page: kind: what`; two browsers share the pages."
     names = names or sorted(p.relative_to(folder).as_posix() for p in folder.rglob('*.html') if p.parent.name != 'widgets')  # those are parts of pages
     with serve(folder) as home, ThreadPoolExecutor(2) as pool:
-        seen = {name: both for part in pool.map(look_at, filter(None, (names[::2], names[1::2])), *map(repeat, (home, shots, quiet))) for name, both in part.items()}
+        seen = {name: both for part in pool.map(look_at, repeat(iter(names), min(2, len(names))), *map(repeat, (home, shots, quiet))) for name, both in part.items()}
         found, facts = ({name: seen[name][i] for name in names} for i in (0, 1))
         for name, problem in dead_links(folder, home, facts): found[name].append(problem)
         titles = {name: facts[name]['title'] for name in names if name != '404.html'}

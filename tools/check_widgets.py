@@ -97,7 +97,7 @@ def maths(chromium, home):
 
 
 def check(names, home, shots):
-    "Look at some widgets in a browser of their own; what was wrong."
+    "Look at widgets in a browser of their own, taking the next as long as there are any; what was wrong."
     found = []
     with browser() as chromium:
         for name in names:
@@ -125,6 +125,7 @@ if __name__ == '__main__':
     torch.set_num_threads(1)
     problems = [*sizes(build_widgets.HERE), *build_widgets.differences()]
     with serve(ROOT/CFG['doc_path']) as home, ThreadPoolExecutor(2) as pool:
-        for found in pool.map(lambda names: check(names, home, args.screenshots), filter(None, (args.names[::2], args.names[1::2]))): problems += found
+        names = iter(args.names)  # two browsers share them
+        for found in pool.map(lambda _: check(names, home, args.screenshots), range(2)): problems += found
     if problems: raise SystemExit('\n'.join([f'{len(problems)} problems:', *problems]))
     print('no problems')

@@ -1,8 +1,6 @@
 """Drives nbs/widgets/handwriting.js: twenty digits, drawn in every way that there is, and what becomes of them."""
 import tempfile
 import zipfile
-from contextlib import chdir, redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import torch
@@ -121,7 +119,7 @@ def drive(page, box):
     assert [int(card.removeprefix('Wrong: ')[0]) for card in cards] == asked
     assert sum(card.endswith(', sample') for card in cards) == samples and f'Of your own {20 - samples} it read ' in text
 
-    with tempfile.TemporaryDirectory() as tmp, chdir(tmp), redirect_stdout(StringIO()) as said:
+    with tempfile.TemporaryDirectory() as tmp:
         table, pictures = (download(page, box, name, tmp) for name in ('Download a table', 'Download pictures'))
         rows = torch.tensor(read_csv(table).copy())
         assert table.read_text().startswith('label,pixel0,pixel1,') and table.read_text().splitlines()[0].endswith(',pixel783') and rows[:, 0].tolist() == asked
@@ -140,10 +138,11 @@ def drive(page, box):
         assert zipfile.ZipFile(pictures).testzip() is None and len(zipfile.ZipFile(pictures).namelist()) == 20
         by_table, by_pictures = load_sample(table), load_sample(pictures)
         assert all(map(torch.equal, by_table, by_pictures)) and len(by_table.valid_y) == 4 and len(by_table.train_y) == 16
-        with zipfile.ZipFile(pictures) as archive: archive.extractall('folder')
-        assert all(map(torch.equal, by_table, load_sample('folder')))
-        for path in (table, pictures): assert mnist_train(['--data', str(path), '--epochs', '2', '--out', 'mine.safetensors']) == 0, said.getvalue()
-        assert said.getvalue().count('of 4 after 2 epochs') == 2
+        with zipfile.ZipFile(pictures) as archive: archive.extractall(f'{tmp}/folder')
+        assert all(map(torch.equal, by_table, load_sample(f'{tmp}/folder')))
+        for path in (table, pictures):
+            weights = Path(f'{path}.safetensors')
+            assert mnist_train(['--data', str(path), '--epochs', '2', '--out', str(weights)]) == 0 and weights.stat().st_size > 3000
     assert not [url for url in requests if not url.startswith('blob:')], f'something left the browser: {requests}'
 
     page.reload()
