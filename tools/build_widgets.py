@@ -45,8 +45,8 @@ def digits(s):
 
 def trace(image):
     "The strokes that draw a digit of 28x28: along its skeleton, each as far as it leads, turning as little as possible."
-    large = torch.nn.functional.interpolate(torch.as_tensor(image).reshape(1, 1, 28, 28), size=(140, 140), mode='bicubic')[0, 0].numpy()
-    left = {tuple(p) for p in np.argwhere(skeletonize(large > .5))}
+    large = torch.nn.functional.interpolate(torch.as_tensor(image).double().reshape(1, 1, 28, 28), size=(140, 140), mode='bicubic')[0, 0].numpy()
+    left = {tuple(p) for p in np.argwhere(skeletonize(large > .50001))}
     near = lambda p: [q for dr in (-1, 0, 1) for dc in (-1, 0, 1) if (q := (p[0] + dr, p[1] + dc)) in left and q != p]
     strokes = []
     while left:

@@ -48,7 +48,6 @@ export default function bend({left, right, words, play, step, reset, fresh, coun
     dotZero(c, z, 4);
     bends.forEach(unit => dotZero(c, logits(unit, INPUTS), 1));  // where hidden units begin
     if (document.activeElement === c.canvas) c.strokeRect(...pixels(cursor).map(v => v - 8), 16, 16);
-    c.strokeStyle = '#fff';
     for (const [p, q, y] of points) {
       const [a, b] = pixels([p, q]);
       c.fillStyle = y ? '#8f1224' : '#0b4a8a';
