@@ -1,9 +1,9 @@
 """Time the book's code by turns with what one would use instead, and store the times.
 
-    python tools/bench.py [--quick] [--out nbs/tutorials/speed.json]
+    python tools/bench.py [--quick] [--out nbs/speed.json]
 
 Everything of a table is timed in turn, in an order that is dealt anew every round, so that a slow moment of the
-machine falls on all alike; ratios are taken within a round. nbs/tutorials/speed.ipynb explains and shows the
+machine falls on all alike; ratios are taken within a round. nbs/33_speed.ipynb explains and shows the
 results. `--quick` does a little of everything, and stores only if told where. Needs fastai and scikit-learn.
 """
 import argparse
@@ -51,7 +51,7 @@ from mnist_nbdev.train import batches, train_epoch, validate
 from mnist_nbdev.uploads import enlarge
 
 ROOT = Path(__file__).parents[1]
-NOTEBOOK = ROOT/'nbs'/'tutorials'/'speed.ipynb'
+NOTEBOOK = ROOT/'nbs'/'33_speed.ipynb'
 
 
 def from_notebook(*names):

@@ -1,4 +1,4 @@
-"""Train every rung of the ladder, and store how each did in nbs/tutorials/ladder.json, which the page of that name shows.
+"""Train every rung of the ladder, and store how each did in nbs/ladder.json, which the page of that name shows.
 
     python tools/build_ladder.py [--rungs NAME ...] [--seeds 20]   train all of them, or some; about six minutes on one quiet core
     python tools/build_ladder.py --check [--rungs NAME ...]        train again, and fail where the table says otherwise
@@ -33,7 +33,7 @@ from mnist_nbdev.data import load_sample
 from mnist_nbdev.linear import Linear, bce_loss
 from mnist_nbdev.train import fit
 
-TABLE = Path(__file__).parents[1]/'nbs'/'tutorials'/'ladder.json'
+TABLE = Path(__file__).parents[1]/'nbs'/'ladder.json'
 
 # ---- the rungs: each takes data and a seed, and gives a function from images to "is a three" and the arrays that it needs for that
 

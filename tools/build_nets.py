@@ -2,8 +2,8 @@
 
     python tools/build_nets.py [cnn] [mlp] [--epochs N]
 
-The networks are trained on the first 55,000 of MNIST's training images, distorted anew every time (nbs/14_distort.ipynb), with what is
-neither a digit among them (tools/neither.py). The other 5,000 are kept for choosing the threshold of scope (nbs/04_predict.ipynb). One
+The networks are trained on the first 55,000 of MNIST's training images, distorted anew every time (nbs/11_distort.ipynb), with what is
+neither a digit among them (tools/neither.py). The other 5,000 are kept for choosing the threshold of scope (nbs/23_predict.ipynb). One
 thread and fixed seeds: the same machine gives the same bytes; another gives the same to within rounding, which training
 amplifies, so compare accuracies and not bytes.
 """

@@ -2,8 +2,8 @@
 
     python tools/build_weights.py [--check]
 
-`recipe` is the documented one of nbs/03_train.ipynb. `linear` is the same model with its three repairs (shuffled, from zero, cross-entropy), trained
-for pictures as people send them: on four copies of each image, three in ten mildly distorted (nbs/14_distort.ipynb), and with a smaller step at the end.
+`recipe` is the documented one of nbs/04_train.ipynb. `linear` is the same model with its three repairs (shuffled, from zero, cross-entropy), trained
+for pictures as people send them: on four copies of each image, three in ten mildly distorted (nbs/11_distort.ipynb), and with a smaller step at the end.
 
 Training runs in double precision and is rounded to single at the end, so that the last bits, in which
 machines differ, are gone. `--check` compares instead of writing: `recipe` to the byte, `linear`, whose distorted images

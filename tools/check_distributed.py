@@ -2,7 +2,7 @@
 
     python tools/check_distributed.py [--seed N] [--only WORD]
 
-The notebook nbs/08_distributed.ipynb does the same in small; this takes about a minute and a half on two cores. Prints a line for each check.
+The notebook nbs/34_distributed.ipynb does the same in small; this takes about a minute and a half on two cores. Prints a line for each check.
 """
 import argparse
 import csv

@@ -2,7 +2,7 @@
 
     python tools/evaluate.py [-n 100] [--out nbs/uploads.json]
 
-The uploads are made from MNIST's validation images: see nbs/11_uploads.ipynb, which shows the results and
+The uploads are made from MNIST's validation images: see nbs/20_uploads.ipynb, which shows the results and
 makes some of them again. Debian's package dataset-fashion-mnist and ../shared/data/hwd1000.zip are used where they are.
 """
 import argparse

@@ -1,4 +1,4 @@
-// Roll downhill: a ball on the loss of a parabola through measurements. Beside tutorials/sgd.
+// Roll downhill: a ball on the loss of a parabola through measurements. Beside 02_sgd.
 
 import {mse, predictSpeed, roll} from './maths.js';
 import {dot, once, player, pointing, redBlue, write} from './page.js';

@@ -147,7 +147,7 @@ export function initMlp(seed, hidden = 30, n = 784) {  // weights as He et al. (
   return new Mlp(Array.from({length: hidden}, () => line(n)), line(hidden));
 }
 
-// ---- a parabola through measurements (tutorials/sgd)
+// ---- a parabola through measurements (02_sgd)
 
 export const predictSpeed = (t, [a, b, c]) => t.map(ti => a*ti*ti + b*ti + c);
 

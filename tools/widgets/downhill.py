@@ -5,8 +5,8 @@ import re
 import torch
 from playwright.sync_api import expect
 
-PAGE = 'tutorials/sgd.html'
-MATHS = "const {gradient, mse, predictSpeed} = await import(new URL('../widgets/maths.js', document.baseURI));"
+PAGE = 'sgd.html'
+MATHS = "const {gradient, mse, predictSpeed} = await import(new URL('widgets/maths.js', document.baseURI));"
 
 
 def warm(page, box):

@@ -11,7 +11,7 @@ from mnist_nbdev.data import load_sample, read_csv
 from mnist_nbdev.evaluate import wilson
 from mnist_nbdev.predict import ask
 
-PAGE = 'tutorials/handwriting.html'
+PAGE = 'handwriting.html'
 
 SAMPLES = "box => { const press = text => [...box.querySelectorAll('button')].find(b => b.textContent === text)?.click(); while (!box.querySelector('[part=asking]').hidden) { press('Take a sample'); press('Next'); } }"
 SHAPES = {'3': [(.3, .2), (.6, .2), (.65, .35), (.45, .47), (.68, .6), (.62, .78), (.3, .8)], '7': [(.3, .2), (.7, .22), (.55, .5), (.45, .8)]}
@@ -111,7 +111,7 @@ def drive(page, box):
     requests = []
     page.on('dialog', lambda dialog: dialog.accept())
     asked, samples = drawn(page, box)
-    ends = page.evaluate("async () => { const {wilson} = await import(new URL('../widgets/maths.js', document.baseURI)); return [0, 1, 7, 20].map(e => wilson(e, 20)); }")
+    ends = page.evaluate("async () => { const {wilson} = await import(new URL('widgets/maths.js', document.baseURI)); return [0, 1, 7, 20].map(e => wilson(e, 20)); }")
     assert all(abs(u - v) < 1e-12 for pair, e in zip(ends, (0, 1, 7, 20)) for u, v in zip(pair, wilson(e, 20)))
     page.on('request', lambda request: requests.append(request.url))
     box.get_by_role('table').wait_for()
