@@ -287,5 +287,6 @@ d = { 'settings': { 'branch': 'main',
                                      'mnist_nbdev.uploads.tremble': ('uploads.html#tremble', 'mnist_nbdev/uploads.py'),
                                      'mnist_nbdev.uploads.trim': ('uploads.html#trim', 'mnist_nbdev/uploads.py'),
                                      'mnist_nbdev.uploads.write': ('uploads.html#write', 'mnist_nbdev/uploads.py')},
-            'mnist_nbdev.widgets': { 'mnist_nbdev.widgets.widget': ('widgets.html#widget', 'mnist_nbdev/widgets.py'),
+            'mnist_nbdev.widgets': { 'mnist_nbdev.widgets.table': ('widgets.html#table', 'mnist_nbdev/widgets.py'),
+                                     'mnist_nbdev.widgets.widget': ('widgets.html#widget', 'mnist_nbdev/widgets.py'),
                                      'mnist_nbdev.widgets.widget_html': ('widgets.html#widget_html', 'mnist_nbdev/widgets.py')}}}
