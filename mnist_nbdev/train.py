@@ -74,8 +74,10 @@ def train_epoch(
     _set_training(model, True)
     params = _params(model)
     rates = lr if isinstance(lr, Iterable) else repeat(lr)
-    for (xb, yb), rate in zip(batches, rates):
-        sgd_step(params, gradients(model, xb, yb, loss), rate)
+    by_hand = not isinstance(model, nn.Module)
+    with torch.inference_mode(by_hand):  # autograd has nothing to do then
+        for (xb, yb), rate in zip(batches, rates):
+            sgd_step(params, gradients(model, xb, yb, loss), rate)
 
 # %% ../nbs/04_train.ipynb #65a96829
 def is_right(
