@@ -2,8 +2,8 @@
 
     python tools/build_data.py ../shared/data/mnist [--check]
 
-The unpacked IDX files must have the SHA-256 sums of the original distribution. `--check`
-builds into memory and fails if the committed assets hold anything else.
+The unpacked IDX files must have the SHA-256 sums of the original distribution.
+`--check` builds into memory and fails if the committed assets hold anything else.
 """
 import argparse
 import gzip
@@ -63,7 +63,7 @@ if __name__ == '__main__':
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', type=Path, help='holds the four *-ubyte.gz files')
-    parser.add_argument('--check', action='store_true', help='compare, and write nothing')
+    parser.add_argument('--check', action='store_true', help='compare only')
     args = parser.parse_args()
     splits = {
         split: [read_idx(args.folder, f'{prefix}-{kind}')

@@ -3,8 +3,8 @@
     python tools/docs.py
 
 nbdev turns the notebooks into pages in _proc/, and smalldocs renders those, from the
-same _quarto.yml that `nbdev_docs` gives to Quarto. Whatever smalldocs warns of (a broken
-link, an option that it does not know) fails the build. `pytest tests/test_site.py` then
+same _quarto.yml that `nbdev_docs` gives to Quarto. Whatever smalldocs warns of (a
+broken link, an option that it does not know) fails the build. `pytest tests/test_site.py` then
 looks at the result in a browser.
 """
 import os

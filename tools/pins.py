@@ -15,8 +15,8 @@ from nbdev.config import get_config
 ROOT = Path(__file__).parents[1]
 HEAD = ('# Every version that setup.sh, CI and the Space install. '
         'Written by tools/pins.py --freeze.\n')
-NOTE = ('# For the Hugging Face Space, which installs this before it has the repository, and '
-        'brings gradio itself. Written by tools/pins.py.\n')
+NOTE = ('# For the Hugging Face Space, which installs this before it has the '
+        'repository, and brings gradio itself. Written by tools/pins.py.\n')
 NOT_OURS = ('mnist_nbdev', 'pip', 'setuptools', 'wheel', 'uv')
 
 
