@@ -6,6 +6,7 @@
 __all__ = ['ASSETS', 'read_bundled', 'to_floats', 'Digits', 'load_sample', 'show_images', 'load_mnist']
 
 # %% ../nbs/00_data.ipynb #3ecf5e20
+from collections.abc import Sequence
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
@@ -72,7 +73,7 @@ def load_sample() -> Digits:  # x (12396, 784) and (2038, 784), y (n, 1), float3
 # %% ../nbs/00_data.ipynb #d65e4777
 def show_images(
     x: Tensor,  # (n, 784) or (n, 28, 28), any range
-    titles: list[str] | None = None,  # one for each image
+    titles: Sequence | None = None,  # one for each image
     ncols: int = 10,  # images in a row
     size: float = .8,  # of one image, in inches
     **kwargs,  # for `imshow`: cmap, vmin, vmax, …
