@@ -21,7 +21,7 @@ FILES = 'index_files'
 
 
 def page(match):
-    "A link to a chapter, as a link to its page on the site: nbs/00_data.ipynb is data.html."
+    "A link to a notebook, as a link to its page on the site: nbs/00_data.ipynb is data.html."
     name = re.sub(r'(^|/)[0-9]+_', r'\1', match[1])
     return f']({SITE}{name}.html'
 
@@ -29,7 +29,7 @@ def page(match):
 def readable(cell):
     "A cell as the README shows it, or None for one that is hidden."
     if cell.cell_type == 'markdown':
-        cell.source = re.sub(r'\]\((?!\w+:|#)([\w/-]+)\.(?:ipynb|qmd)', page, NbdevLookup().linkify(cell.source))
+        cell.source = re.sub(r'\]\((?!\w+:|#)([\w/-]+)\.ipynb', page, NbdevLookup().linkify(cell.source))
         return cell
     directives = extract_directives(cell)
     if 'hide' in directives: return None
