@@ -9,7 +9,7 @@ __all__ = ['SCOPE', 'ask', 'Prediction', 'predict']
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .linear import Linear
 from .nets import scope_logit, three_logit
@@ -20,12 +20,13 @@ from .ship import MODELS, NETS, load_model
 @torch.no_grad()
 def ask(
     x: Tensor,  # (n, 784) float32 prepared images
-    model: str | Linear = 'linear',  # one of `MODELS`, or a line of your own
-) -> tuple[Tensor, Tensor]:  # (n, 1) logits of "three, not seven"; (n, 1) logits of "three or seven, and no other digit"
-    "Ask a model which of the two digits each image shows, and the network whether it shows one of them."
-    ten = torch.cat([load_model('cnn')(some) for some in x.split(64)])  # of many at once it takes twice as long for each, for want of cache
-    own = ten if model == 'cnn' else load_model(model)(x)
-    return three_logit(own) if model in NETS else own, scope_logit(ten)
+    model: str | Linear = 'linear',  # one of `MODELS`, or a linear model of your own
+) -> tuple[Tensor, Tensor]:  # (n, 1) logits of "three, not seven", (n, 1) of scope
+    "Ask a model which of the two digits it is, and the network whether it is one."
+    ten = torch.cat([load_model('cnn')(xb) for xb in x.split(64)])  # fits the cache
+    logits = ten if model == 'cnn' else load_model(model)(x)
+    three = three_logit(logits) if model in NETS else logits
+    return three, scope_logit(ten)
 
 # %% ../nbs/23_predict.ipynb #b112ae16
 SCOPE = -.6  # the least logit of scope of what we take for a three or a seven
@@ -36,17 +37,23 @@ class Prediction:
     "What a model makes of an image."
     digit: int  # 3 or 7
     probability: float  # of that digit, if it is one of the two; 0.5 to 1
-    in_scope: bool  # False when the image does not look like a three or a seven at all
+    in_scope: bool  # False when the image looks like neither a three nor a seven
     pixels: Tensor  # (28, 28) float32 in [0, 1], what the model saw
+
+# %% ../nbs/23_predict.ipynb #a9230007
+def _decide(pixels: Tensor, model: str | Linear) -> Prediction:
+    "Decide what (28, 28) prepared pixels show."
+    z, scope = ask(pixels.reshape(1, 784), model)
+    p = torch.sigmoid(z.double()).item()
+    in_scope = scope.item() >= SCOPE
+    return Prediction(3 if p > .5 else 7, max(p, 1 - p), in_scope, pixels)
 
 # %% ../nbs/23_predict.ipynb #9cec464d
 def predict(
-    image,  # a path, bytes, an open file, a PIL image, an array, a tensor or a Gradio sketch: see to_mnist
-    model: str | Linear = 'linear',  # one of `MODELS`, or a line of your own
-) -> Prediction:  # the digit, its probability, whether it is one of the two at all, and the pixels that decided
-    "Tell whether an image shows a three or a seven; raises `ValueError` for what is no image, has no ink, or for another model."
-    load_model(model)
-    pixels = to_mnist(image)
-    logit, scope = ask(pixels.reshape(1, 784), model)
-    p = torch.sigmoid(logit.double()).item()
-    return Prediction(3 if p > .5 else 7, max(p, 1 - p), scope.item() >= SCOPE, pixels)
+    image,  # a path, bytes, an open file, a PIL image, an array or a Gradio sketch
+    model: str | Linear = 'linear',  # one of `MODELS`, or a linear model of your own
+) -> Prediction:
+    """Tell whether an image shows a three or a seven.
+
+    Raises `ValueError` for what is no image, has no ink, or for another model."""
+    return _decide(to_mnist(image), model)
