@@ -358,13 +358,13 @@ def _out_of_focus(x, rng):
     return save(blurred, 'JPEG', quality=85)
 
 def _phone_photo(x, rng):
-    ink = draw(x, (900, 1200), rng, (.2, .5), (.05, .09), margin=.08)
+    ink = draw(x, (600, 800), rng, (.2, .5), (.05, .09), margin=.08)
     paper = rng.choice(_PAPERS)*(1 + .01*_clouds(ink.shape, rng, 3)[..., None])
     sheet = paint(_noisy(ink, rng, .15, 'speckle'), rng.choice(_PENS), paper)
     ramp, corners = rng.uniform(.2, .5), rng.uniform(.1, .4)
     photo = light(_photograph(sheet, rng), rng, ramp=ramp, corners=corners)
     lamp = rng.choice([(1, .95, .85), (.9, .95, 1), (1, 1, 1)])
-    noisy, blur = _noisy(lamp*photo, rng, .025), rng.uniform(.5, 1.5)
+    noisy, blur = _noisy(lamp*photo, rng, .025), rng.uniform(.4, 1)
     blurred = skimage.filters.gaussian(noisy, blur, channel_axis=2)
     return save(blurred, 'JPEG', quality=int(rng.integers(60, 90)))
 
