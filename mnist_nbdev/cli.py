@@ -169,9 +169,9 @@ _TRAIN_MORE = '''examples:
 data of your own, as the book's page "Your handwriting" gives it:
   a folder or a .zip  of 28x28 PNG files, white ink on black:
                       train/3/*.png train/7/*.png valid/3/*.png valid/7/*.png
-  a .csv file         each line a label, 3 or 7, and 784 whole numbers from 0,
-                      paper, to 255, ink; every fifth image of each digit is
-                      held back for validation
+  a .csv file         each line a label and 784 whole numbers from 0, paper,
+                      to 255, ink; other digits than 3 and 7 are passed over;
+                      every fifth image is held back for validation
 
 exit status:
   0  the weights are saved
@@ -212,14 +212,14 @@ def mnist_train(
     "Train a linear model, print its errors, and save it."
     parser = _train_parser()
     args = parser.parse_args(argv)
+    from mnist_nbdev import linear
     from mnist_nbdev.data import Digits, load_sample
-    from mnist_nbdev.linear import Linear, bce_loss, init_linear, mnist_loss
     from mnist_nbdev.read import load_digits
     from mnist_nbdev.ship import save_weights
     from mnist_nbdev.train import fit
-    model = Linear(*(t.double() for t in init_linear(args.seed)))
-    if args.zero: model = Linear(*(t.zero_() for t in model))
-    loss = {'mnist_loss': mnist_loss, 'bce_loss': bce_loss}[args.loss]
+    start = linear.zero_linear() if args.zero else linear.init_linear(args.seed)
+    model = linear.Linear(*(t.double() for t in start))
+    loss = getattr(linear, args.loss)
     names = 'epochs', 'lr', 'bs', 'seed', 'shuffle'
     options = {name: getattr(args, name) for name in names}
     try:
