@@ -108,6 +108,22 @@ def thicken(
     stack = torch.stack(steps)
     return sign*((1 - part)*stack[k, image] + part*stack[k + 1, image])
 
+# %% ../nbs/11_distort.ipynb #d157b043
+def _longest(x: Tensor) -> Tensor:
+    "Measure the longer side of the ink in images (n, 1, s, s), in pixels, (n, 1, 1)."
+    n, s = len(x), x.shape[-1]
+    at, ink = torch.arange(s), x[:, 0] > .3
+    spans = [torch.where(line, at, -1).amax(1) - torch.where(line, at, s).amin(1)
+             for line in (ink.any(2), ink.any(1))]
+    return (torch.maximum(*spans).clamp(6, s) + 1.).reshape(n, 1, 1)
+
+
+def _centre(x: Tensor) -> Tensor:
+    "Find the centre of mass of images (n, 1, s, s), across and down, (n, 2, 1)."
+    at, mass = torch.arange(x.shape[-1]), x.sum((1, 2, 3)).clamp(min=1e-3)
+    middle = [(x[:, 0].sum(axis)*at).sum(1)/mass for axis in (1, 2)]
+    return torch.stack(middle, 1)[..., None]
+
 # %% ../nbs/11_distort.ipynb #d2d6637b
 def refit(
     x: Tensor,  # (n, 1, s, s) images in [0, 1]
@@ -115,30 +131,19 @@ def refit(
     size: int = 28,  # of the result
 ) -> Tensor:  # (n, 1, size, size), the longer side of the ink about 20 pixels
     "Fit the ink into its box and centre it by mass, to within a pixel."
-    n, s = len(x), x.shape[-1]
-    at, ink = torch.arange(s), x[:, 0] > .3
-    lines = ink.any(2), ink.any(1)  # (n, s) rows and columns with ink
-    spans = [torch.where(line, at, -1).amax(1) - torch.where(line, at, s).amin(1)
-             for line in lines]
-    longest = (torch.maximum(*spans).clamp(6, s) + 1.).reshape(n, 1, 1)
-    mass = x.sum((1, 2, 3)).clamp(min=1e-3)
-    middle = [(x[:, 0].sum(axis)*at).sum(1)/mass for axis in (1, 2)]
-    middle = (2*torch.stack(middle, 1)[..., None] + 1)/s - 1  # from -1 to 1
+    n, s, longest = len(x), x.shape[-1], _longest(x)
     scale = longest/20*size/s*_between(n, -.07, .07, generator)[:, 0].exp()
+    jitter = torch.cat([_between(n, -1, 1, generator)[:, 0] for _ in 'xy'], 1)
     pixel = 2*longest/20/s  # the width of a pixel of the result
-    jitter = [_between(n, -1, 1, generator)[:, 0] for _ in 'xy']
-    shift = middle - scale/size + pixel*torch.cat(jitter, 1)
+    shift = (2*_centre(x) + 1)/s - 1 - scale/size + pixel*jitter
     theta = torch.cat([scale*torch.eye(2), shift], 2)
     grid = F.affine_grid(theta, (n, 1, size, size), align_corners=False)
     fitted = F.grid_sample(F.avg_pool2d(x, 3, 1, 1), grid, align_corners=False)
     return fitted/fitted.amax((1, 2, 3), keepdim=True).clamp(min=.1)
 
-# %% ../nbs/11_distort.ipynb #f14ef8d5
-def residue(
-    x: Tensor,  # (n, 1, 28, 28) images in [0, 1]
-    generator: torch.Generator,  # of the random numbers
-) -> Tensor:  # (n, 1, 28, 28)
-    "Add the faults that preparation may leave."
+# %% ../nbs/11_distort.ipynb #d157b046
+def _change_strokes(x: Tensor, generator: torch.Generator) -> Tensor:
+    "Make pixels coarse, edges hard or soft, ink uneven, in shares of the images."
     n = len(x)
     between = lambda low, high: _between(n, low, high, generator)
     some = lambda share: between(0, 1) < share
@@ -149,7 +154,14 @@ def residue(
     x = torch.where(some(.1), (1.3*F.avg_pool2d(x, 3, 1, 1)).clamp(0, 1), x)
     uneven = torch.randn(n, 1, 14, 14, generator=generator)
     uneven = 1 + .35*F.interpolate(uneven, 28, mode='bilinear')
-    x = torch.where(some(.2), (x*uneven).clamp(0, 1), x)
+    return torch.where(some(.2), (x*uneven).clamp(0, 1), x)
+
+# %% ../nbs/11_distort.ipynb #f14ef8d5
+def _soil(x: Tensor, generator: torch.Generator) -> Tensor:
+    "Add gaps, specks, and pieces of ruled lines, in shares of the images."
+    n = len(x)
+    between = lambda low, high: _between(n, low, high, generator)
+    some = lambda share: between(0, 1) < share
     gaps = (torch.rand(n, 1, 9, 9, generator=generator) < .03).float()
     specks = torch.rand(n, 1, 28, 28, generator=generator) < .006
     x = torch.where(some(.1), x*(1 - F.interpolate(gaps, 28)), x)
@@ -161,13 +173,15 @@ def residue(
     line = torch.where(some(.5), line, line.transpose(2, 3))
     return torch.where(lined, torch.maximum(x, line), x)
 
+
+def residue(
+    x: Tensor,  # (n, 1, 28, 28) images in [0, 1]
+    generator: torch.Generator,  # of the random numbers
+) -> Tensor:  # (n, 1, 28, 28)
+    "Add the faults that preparation may leave."
+    return _soil(_change_strokes(x, generator), generator)
+
 # %% ../nbs/11_distort.ipynb #51afb270
-def _or_before(x: Tensor, before: Tensor, share: float) -> Tensor:
-    "Take `before` where less than a share of its ink is left."
-    ink, ink_before = x.sum((2, 3), keepdim=True), before.sum((2, 3), keepdim=True)
-    return torch.where(ink > share*ink_before, x, before)
-
-
 def augment(
     x: Tensor,  # (n, 784) images in [0, 1]
     generator: torch.Generator,  # of the random numbers
@@ -178,8 +192,8 @@ def augment(
     x = x.reshape(-1, 1, 28, 28)
     warped = warp(x, generator, strength)
     y = thicken(warped, strength*_between(len(x), -1.6, 2.6, generator))
-    fitted = refit(_or_before(y, warped, .25), generator)
-    y = _or_before(residue(fitted, generator), fitted, .5)
+    enough = y.sum((2, 3), keepdim=True) > .25*warped.sum((2, 3), keepdim=True)
+    y = residue(refit(torch.where(enough, y, warped), generator), generator)
     return torch.where(_between(len(x), 0, 1, generator) < clean, x, y).flatten(1)
 
 # %% ../nbs/11_distort.ipynb #d157b000

@@ -224,7 +224,7 @@ def _same(name: str, old: bytes, new: bytes) -> bool:
     return _form(before) == _form(after) and all(
         torch.allclose(before[key], after[key], atol=1e-3) for key in after)
 
-
+# %% ../nbs/12_ship.ipynb #5b1b3052
 def main(
     argv: list[str] | None = None,  # the words after the command; None asks the process
 ) -> None:
