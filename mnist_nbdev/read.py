@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from glob import glob
 from math import ceil, prod
 from pathlib import Path
 from threading import Lock
@@ -135,13 +136,13 @@ def _open(data: bytes) -> ImageFile.ImageFile:
     jpeg = data.startswith(b'\xff\xd8')
     if jpeg: data = data.replace(b'Exif\0\0', b'exif\0\0').replace(b'MPF\0', b'mpf\0')
     image: Any = Image.open(_CountedFile(data), formats=FORMATS)
-    _check_size(*image.size, _most_pixels(image, data))
+    width, height = image.size
+    _check_size(width, height, _most_pixels(image, data))
+    if jpeg and width*height*data.count(b'\xff\xda') > _MAX_SCANNED:
+        raise OSError('it has too many scans')
     if image.format == 'TIFF':
         width, height = (int(image.tag_v2.get(tag, 1)) for tag in (322, 323))
         _check_size(width, height, _MAX_PIXELS_OF['TIFF'])
-    scans = data.count(b'\xff\xda') if jpeg else 1
-    if jpeg and image.width*image.height*scans > _MAX_SCANNED:
-        raise OSError('it has too many scans')
     return image
 
 # %% ../nbs/21_read.ipynb #97743581
@@ -355,8 +356,8 @@ def _full_scale(image: Image.Image) -> float:
     "Find the number for white: 1, 255, 4095, 65535, or the largest there is."
     lows, highs = [], []
     for _, band in _bands(image):
-        lows.append(np.min(band))
-        highs.append(np.max(band))
+        lows.append(np.asarray(band).min())
+        highs.append(np.asarray(band).max())
     if not np.isfinite(lows + highs).all() or min(lows) < 0:
         raise ValueError('Some pixels of this image are negative, infinite or NaN. '
                          'Send brightnesses, from 0 (black) up.')
@@ -405,6 +406,7 @@ def _read_digit(data: bytes, name: str) -> np.ndarray:
     except ValueError as error: raise ValueError(f'{name}: {error}') from error
     if image.size != (28, 28):
         raise ValueError(f'{name} is {image.width}x{image.height} pixels, not 28x28.')
+    if image.mode == 'L': return np.asarray(image)
     pixels = to_pixels(image)
     grey = pixels.mean(2) if pixels.ndim == 3 else pixels
     return (255*grey).round().astype(np.uint8)
@@ -427,11 +429,11 @@ def _choose(names: list[str], split: str, digit: int) -> list[str]:
     raise ValueError(f'it holds no {split}/{digit}/*.png: '
                      "it should look like fastai's MNIST_SAMPLE.")
 
-# %% ../nbs/21_read.ipynb #68943f3c
+# %% ../nbs/21_read.ipynb #1312b01e
 def _read_folder(path: str | os.PathLike, split: str, digit: int) -> np.ndarray:
     "Read one class from a folder of pictures, (n, 28, 28) uint8."
-    files = Path(path).glob('*/*/*')
-    names = _choose([file.relative_to(path).as_posix() for file in files], split, digit)
+    names = [name.replace(os.sep, '/') for name in glob('*/*/*', root_dir=path)]
+    names = _choose(names, split, digit)
     return np.stack([_read_digit(_read_file(Path(path)/name), name) for name in names])
 
 # %% ../nbs/21_read.ipynb #e9639a90
