@@ -3,8 +3,8 @@
     python tools/build_widgets.py [--check]
 
 linear.json    the 785 numbers of the linear model that ships
-digits.bin     threes and sevens, 784 bytes each, deflated; digits.json has their labels:
-               first the training images, then those held back
+digits.bin     threes and sevens, 784 bytes each, deflated: first the training images,
+               then those held back; digits.json has their labels
 drawings.json  100 drawings as strokes of a pen, in pixels of a pad of 140: validation
                digits, traced along the middle of their ink
 """
@@ -121,7 +121,7 @@ if __name__ == '__main__':
                         help='compare with the committed files instead of writing them')
     if parser.parse_args().check:
         found = [name for name, data in files().items() if differs(name, data)]
-        if found: raise SystemExit(f'Not what build_widgets.py writes: {", ".join(found)}')
+        if found: raise SystemExit(f'Not what this writes: {", ".join(found)}')
     else:
         for name, data in files().items():
             (HERE/name).write_bytes(data)
