@@ -223,7 +223,7 @@ def train(
     x, y = data.train_x, data.train_y
     start = init_linear(recipe.seed, x.shape[1])
     model = Linear(*(param.to(x.device) for param in start))
-    _check_data(data, model)
+    _check_data(data, model, _LOSSES[recipe.loss])
     known = {**asdict(recipe), 'images': len(x)}
     done = _resume(model, checkpoint, known)
     writes = checkpoint and dist.get_rank() == 0
