@@ -418,13 +418,15 @@ def _run_train(args: argparse.Namespace) -> None:
           f'{len(data.valid_x):,}. The weights are in {args.out.name}.')
 
 # %% ../nbs/34_distributed.ipynb #17359334
+_TRAIN = """Train the linear model on MNIST's threes and sevens. The defaults are the
+documented recipe. Started again with the same options after it was stopped, a run goes
+on where its last checkpoint was."""
+
+
 def _add_train(commands, **kwargs) -> None:
     "Add the command that trains to the commands of a parser."
-    parser = commands.add_parser(
-        'train', help='train the linear model on threes and sevens',
-        description="Train the linear model on MNIST's threes and sevens. The defaults "
-        'are the documented recipe. Started again with the same options after it was '
-        'stopped, a run goes on where its last checkpoint was.', **kwargs)
+    parser = commands.add_parser('train', description=_TRAIN, **kwargs,
+                                 help='train the linear model on threes and sevens')
 
     def add(name, default, help, **kwargs):
         kwargs = {'type': type(default)} | kwargs
@@ -457,13 +459,15 @@ def _run_predict(args: argparse.Namespace) -> None:
               f'The results are in {args.out.name}.')
 
 # %% ../nbs/34_distributed.ipynb #09a8f00b
+_PREDICT = """Ask predict about every file of a folder, and of the folders in it. A file
+that is no image gets a row that says why. Started again after it was stopped, it scores
+what is missing and what has changed."""
+
+
 def _add_predict(commands, **kwargs) -> None:
     "Add the command that scores a folder to the commands of a parser."
-    parser = commands.add_parser(
-        'predict', help='score every file of a folder',
-        description='Ask predict about every file of a folder, and of the folders in '
-        'it. A file that is no image gets a row that says why. Started again after it '
-        'was stopped, it scores what is missing and what has changed.', **kwargs)
+    parser = commands.add_parser('predict', description=_PREDICT, **kwargs,
+                                 help='score every file of a folder')
     parser.add_argument('folder', type=Path, metavar='FOLDER',
                         help='with files of any kind')
     parser.add_argument('--out', type=Path, required=True, metavar='FILE',
