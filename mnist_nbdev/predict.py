@@ -14,7 +14,7 @@ from torch import Tensor
 from .linear import Linear
 from .nets import scope_logit, three_logit
 from .prepare import to_mnist
-from .ship import MODELS, NETS, load_model
+from .ship import MODELS, load_model
 
 # %% ../nbs/23_predict.ipynb #1f3e3db1
 @torch.no_grad()
@@ -24,8 +24,9 @@ def ask(
 ) -> tuple[Tensor, Tensor]:  # (n, 1) logits of "three, not seven", (n, 1) of scope
     "Ask a model which of the two digits it is, and the network whether it is one."
     ten = torch.cat([load_model('cnn')(xb) for xb in x.split(64)])  # fits the cache
-    logits = ten if model == 'cnn' else load_model(model)(x)
-    three = three_logit(logits) if model in NETS else logits
+    net = load_model(model)
+    if isinstance(net, Linear): three = net(x.to(net.w.dtype))
+    else: three = three_logit(ten if model == 'cnn' else net(x))
     return three, scope_logit(ten)
 
 # %% ../nbs/23_predict.ipynb #b112ae16
