@@ -14,7 +14,7 @@ from torch import Tensor
 from .linear import Linear
 from .nets import scope_logit, three_logit
 from .prepare import to_mnist
-from .ship import MODELS, load_model
+from .ship import load_model
 
 # %% ../nbs/23_predict.ipynb #1f3e3db1
 @torch.no_grad()
