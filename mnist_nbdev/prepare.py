@@ -155,7 +155,7 @@ def _describe(label: int, box: tuple, labels: np.ndarray, ink: np.ndarray) -> _P
     rows, cols = box
     height, width = rows.stop - rows.start, cols.stop - cols.start
     mask = labels[box] == label
-    slender = mask.sum()/_half_width(np.pad(mask, 1))**2
+    slender = float(mask.sum()/_half_width(np.pad(mask, 1))**2)
     edges = ((rows.start <= 1) + (cols.start <= 1)
              + (rows.stop >= h - 1) + (cols.stop >= w - 1))
     around = height > .8*h and width > .8*w
@@ -242,11 +242,11 @@ def _cut_out(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
     scale = pixels.shape[0]/mask.shape[0]
     box = []
     for at, n in zip(_around(mask), pixels.shape):
-        start = min(int(at.start*scale), n - 1)  # in a very thin picture it may round up
+        start = min(int(at.start*scale), n - 1)  # a very thin picture may end before
         box.append(slice(start, math.ceil(at.stop*scale)))
     return pixels[tuple(box)]
 
-
+# %% ../nbs/22_prepare.ipynb #52e5d9de
 def _trace(pixels: np.ndarray, dark: bool, mask: np.ndarray) -> np.ndarray:
     "Trace the ink that was found, `_FINE` pixels long; raises `ValueError` for none."
     crop = to_grey(_limit_size(_cut_out(pixels, mask), 2*_FINE))
