@@ -222,7 +222,7 @@ def _around(mask: np.ndarray, margin: float = .2) -> tuple[slice, slice]:
 
 # %% ../nbs/22_prepare.ipynb #4cba083b
 def _locate(grey: np.ndarray) -> tuple[bool, np.ndarray] | None:
-    "Find the digit: whether its ink is dark, and an (h, w) mask; None if there is none."
+    "Find the digit: whether its ink is dark, and an (h, w) mask of it, or None."
     side, best, found = max(grey.shape), -math.inf, None
     for dark in (True, False):
         ink = _ink_on(grey if dark else 1 - grey, max(3, side//4))
