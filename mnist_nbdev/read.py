@@ -461,7 +461,7 @@ def _read_zip(path: str | os.PathLike, split: str, digit: int) -> np.ndarray:
 
 # %% ../nbs/21_read.ipynb #10e64258
 def _rows(file: TextIO) -> Iterator[str]:
-    "Yield the rows of a table without its heads; raises `ValueError` for a short one."
+    "Yield the rows of a table without its heads; raises `ValueError` for a wrong one."
     count = 0
     for number, line in enumerate(iter(partial(file.readline, 10_000), ''), 1):
         row = line.replace('"', '').strip('\ufeff \r\n')  # Excel's mark is the first
