@@ -20,7 +20,7 @@ def _flat(t: Tensor | np.ndarray) -> Tensor:
 
 
 def _paired(
-    scores: Tensor | np.ndarray, y: Tensor | np.ndarray, probabilities: bool = False
+    scores: Tensor | np.ndarray, y: Tensor | np.ndarray
 ) -> tuple[Tensor, Tensor]:
     "Flatten scores and labels to float64; raises `ValueError` where they are no pair."
     scores, y = _flat(scores).detach().cpu(), _flat(y).detach().cpu()
@@ -30,12 +30,8 @@ def _paired(
                          f'{tuple(y.shape)}: both must be (n, 1), or both (n,).')
     if n == 0: raise ValueError('There are no images, and so nothing to judge.')
     scores, y = scores.flatten().double(), y.flatten().double()
-    low, high = scores.min(), scores.max()
     if not scores.isfinite().all():
         raise ValueError('Some scores are infinite or NaN.')
-    if probabilities and (low < 0 or high > 1):
-        raise ValueError('Probabilities lie between 0 and 1; these go from '
-                         f'{low:.3g} to {high:.3g}. Are they logits?')
     if not ((y == 0) | (y == 1)).all():
         raise ValueError('Labels must be 1 for a three and 0 for a seven.')
     return scores, y
@@ -93,9 +89,18 @@ def auroc(
     return torch.trapezoid(tpr, fpr).item()
 
 # %% ../nbs/05_evaluate.ipynb #f38b0a8c
+def _stated(p: Tensor | np.ndarray, y: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
+    "Pair probabilities with what came true; raises `ValueError` where they are none."
+    p, y = _paired(p, y)
+    if p.min() < 0 or p.max() > 1:
+        raise ValueError('Probabilities lie between 0 and 1; these go from '
+                         f'{p.min():.3g} to {p.max():.3g}. Are they logits?')
+    return p, y
+
+
 def _answers(p: Tensor | np.ndarray, y: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
     "Give the probability of each answer, 0.5 to 1, and 1 where the answer is right."
-    p, y = _paired(p, y, probabilities=True)
+    p, y = _stated(p, y)
     return torch.maximum(p, 1 - p), ((p > .5) == (y == 1)).double()
 
 # %% ../nbs/05_evaluate.ipynb #bf5df323
@@ -106,7 +111,7 @@ def reliability(
 ) -> tuple[Tensor, Tensor, Tensor]:  # how many, mean stated, share true; or NaN
     "Compare stated probabilities with what came true; raises `ValueError`."
     if bins < 1: raise ValueError(f'There must be at least one bin, not {bins}.')
-    p, y = _paired(p, y, probabilities=True)
+    p, y = _stated(p, y)
     ends = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
     which = torch.bucketize(p, ends[1:-1])
     count = torch.bincount(which, minlength=bins)
