@@ -342,6 +342,7 @@ d = { 'settings': { 'branch': 'main',
                                      'mnist_nbdev.uploads.paint': ('uploads.html#paint', 'mnist_nbdev/uploads.py'),
                                      'mnist_nbdev.uploads.pen': ('uploads.html#pen', 'mnist_nbdev/uploads.py'),
                                      'mnist_nbdev.uploads.save': ('uploads.html#save', 'mnist_nbdev/uploads.py')},
-            'mnist_nbdev.widgets': { 'mnist_nbdev.widgets.table': ('widgets.html#table', 'mnist_nbdev/widgets.py'),
+            'mnist_nbdev.widgets': { 'mnist_nbdev.widgets.code_heading': ('widgets.html#code_heading', 'mnist_nbdev/widgets.py'),
+                                     'mnist_nbdev.widgets.table': ('widgets.html#table', 'mnist_nbdev/widgets.py'),
                                      'mnist_nbdev.widgets.widget': ('widgets.html#widget', 'mnist_nbdev/widgets.py'),
                                      'mnist_nbdev.widgets.widget_html': ('widgets.html#widget_html', 'mnist_nbdev/widgets.py')}}}
