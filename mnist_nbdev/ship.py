@@ -114,7 +114,7 @@ def _read_tensors(path: str | Path) -> dict[str, Tensor]:
 
 def _form(tensors: dict[str, Tensor]) -> dict:
     "Name, shape and dtype of arrays."
-    return {name: (tuple(t.shape), t.dtype) for name, t in tensors.items()}
+    return {name: (tuple(t.shape), t.dtype) for name, t in sorted(tensors.items())}
 
 # %% ../nbs/12_ship.ipynb #154f46e9
 def read_weights(
