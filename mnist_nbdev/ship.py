@@ -233,12 +233,13 @@ def main(
     program = 'python -m mnist_nbdev.ship'
     parser = argparse.ArgumentParser(program, description=main.__doc__)
     add = parser.add_argument
-    add('models', nargs='*', default=['recipe', 'linear'], choices=MODELS,
-        metavar='MODEL', help=', '.join(MODELS))
+    add('models', nargs='*', metavar='MODEL', default=['recipe', 'linear'],
+        help=f'{", ".join(MODELS)} (default: recipe linear)')
     add('--check', action='store_true', help='compare with what ships')
     args = parser.parse_args(argv)
     torch.set_num_threads(1)
     for name in args.models:
+        if name not in MODELS: parser.error(f'there is no model {name!r}')
         path, new = ASSETS/f'{name}.safetensors', _train(name)
         if not args.check: _write_whole(path, new)
         elif not _same(name, path.read_bytes(), new):
