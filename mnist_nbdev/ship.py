@@ -237,9 +237,10 @@ def main(
         help=f'{", ".join(MODELS)} (default: recipe linear)')
     add('--check', action='store_true', help='compare with what ships')
     args = parser.parse_args(argv)
+    unknown = [name for name in args.models if name not in MODELS]
+    if unknown: parser.error(f'there is no model {unknown[0]!r}')
     torch.set_num_threads(1)
     for name in args.models:
-        if name not in MODELS: parser.error(f'there is no model {name!r}')
         path, new = ASSETS/f'{name}.safetensors', _train(name)
         if not args.check: _write_whole(path, new)
         elif not _same(name, path.read_bytes(), new):
