@@ -320,7 +320,7 @@ def neither(
     seed: int = 0,  # of the random numbers
 ) -> Tensor:  # (n or fewer, 784) float32 in [0, 1]
     "Make images of no digit, fitted and centred as MNIST's are."
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
     rng, images = np.random.default_rng(seed), []
     digits, labels = x.reshape(-1, 28, 28).numpy(), y.numpy()
     def cut(rng): return _cut(rng, digits, labels)

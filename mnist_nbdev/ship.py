@@ -81,7 +81,7 @@ def train_net(
     n_others: int = 20_000,  # images of no digit
 ) -> nn.Module:  # in evaluation mode
     "Train a network on distorted digits, and on images that are no digit."
-    from tqdm.auto import trange
+    from tqdm import trange
     torch.manual_seed(0)
     net, data = NETS[name](), data or load_mnist()
     x, y = data.train_x[:-_HELD_OUT], data.train_y[:-_HELD_OUT]
