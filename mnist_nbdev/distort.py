@@ -182,6 +182,12 @@ def residue(
     return _soil(_change_strokes(x, generator), generator)
 
 # %% ../nbs/11_distort.ipynb #51afb270
+def _or_before(x: Tensor, before: Tensor, share: float) -> Tensor:
+    "Take `before` where less than a share of its ink is left."
+    ink, ink_before = x.sum((2, 3), keepdim=True), before.sum((2, 3), keepdim=True)
+    return torch.where(ink > share*ink_before, x, before)
+
+
 def augment(
     x: Tensor,  # (n, 784) images in [0, 1]
     generator: torch.Generator,  # of the random numbers
@@ -192,8 +198,8 @@ def augment(
     x = x.reshape(-1, 1, 28, 28)
     warped = warp(x, generator, strength)
     y = thicken(warped, strength*_between(len(x), -1.6, 2.6, generator))
-    enough = y.sum((2, 3), keepdim=True) > .25*warped.sum((2, 3), keepdim=True)
-    y = residue(refit(torch.where(enough, y, warped), generator), generator)
+    fitted = refit(_or_before(y, warped, .25), generator)
+    y = _or_before(residue(fitted, generator), fitted, .5)
     return torch.where(_between(len(x), 0, 1, generator) < clean, x, y).flatten(1)
 
 # %% ../nbs/11_distort.ipynb #d157b000
