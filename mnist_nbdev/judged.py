@@ -58,7 +58,7 @@ def _chosen(kind: str, n: int, y: np.ndarray) -> np.ndarray:
 # %% ../nbs/30_judged.ipynb #a3c65c29
 def tally(
     answers: list[tuple],  # n results of `ask_all`
-    digits: Iterable[int],  # (n,) what the images show: 3, 7, or 0 for neither
+    digits: Iterable[int],  # (n,) what the images show: 3 or 7
     names: Iterable[int] | None = None,  # (n,) of the images; None is 0, 1, 2, …
 ) -> dict:  # n; refused: list of names; wrong: for each of `COLUMNS`, a list of names
     "Note which answers are wrong, and which images are refused or not in scope."
