@@ -1,17 +1,18 @@
 """Drives nbs/widgets/handwriting.js: twenty digits, drawn in every way that there is, and what becomes of them."""
 import tempfile
-import zipfile
 from pathlib import Path
 
 import torch
 from check_site import TOO_WIDE, audit
 
 from mnist_nbdev.cli import mnist_train
-from mnist_nbdev.data import load_sample, read_csv
 from mnist_nbdev.evaluate import wilson
 from mnist_nbdev.predict import ask
+from mnist_nbdev.read import load_digits
 
 PAGE = 'handwriting.html'
+KEY = 'mnist_nbdev: handwriting'
+STORED = f"JSON.parse(localStorage.getItem('{KEY}')).drawings"
 
 SAMPLES = "box => { const press = text => [...box.querySelectorAll('button')].find(b => b.textContent === text)?.click(); while (!box.querySelector('[part=asking]').hidden) { press('Take a sample'); press('Next'); } }"
 SHAPES = {'3': [(.3, .2), (.6, .2), (.65, .35), (.45, .47), (.68, .6), (.62, .78), (.3, .8)], '7': [(.3, .2), (.7, .22), (.55, .5), (.45, .8)]}
@@ -92,9 +93,9 @@ def drawn(page, box):
         if n == 7:  # back to the sixth, a sample, which becomes one's own
             press(box, 'Back')
             assert progress(box) == (asked[5], 6) and strokes(box) > 0
-            before = box.evaluate("() => JSON.parse(Object.values(localStorage)[0]).drawings[5].pixels")
+            before = box.evaluate(f'() => {STORED}[5].pixels')
             press(box, 'Clear'); by_mouse(page, box, asked[5]); press(box, 'Next')
-            assert box.evaluate("() => JSON.parse(Object.values(localStorage)[0]).drawings[5].pixels") != before  # what was redrawn is what counts
+            assert box.evaluate(f'() => {STORED}[5].pixels') != before  # what was redrawn is what counts
             assert progress(box) == (digit, 7) and strokes(box) == 1  # the seventh as it was left
         if n == 9:  # a reload keeps what was drawn
             page.reload()
@@ -120,8 +121,8 @@ def drive(page, box):
     assert sum(card.endswith(', sample') for card in cards) == samples and f'Of your own {20 - samples} it read ' in text
 
     with tempfile.TemporaryDirectory() as tmp:
-        table, pictures = (download(page, box, name, tmp) for name in ('Download a table', 'Download pictures'))
-        rows = torch.tensor(read_csv(table).copy())
+        table = download(page, box, 'Download a table', tmp)
+        rows = torch.tensor([[int(v) for v in line.split(',')] for line in table.read_text().splitlines()[1:]])
         assert table.read_text().startswith('label,pixel0,pixel1,') and table.read_text().splitlines()[0].endswith(',pixel783') and rows[:, 0].tolist() == asked
         z = ask(rows[:, 1:].float()/255)[0][:, 0].double()
         answers, p = [3 if v > 0 else 7 for v in z], torch.sigmoid(z.abs())
@@ -135,14 +136,10 @@ def drive(page, box):
         assert [[int(v) for v in row.split('\t')[1:]] for row in box.get_by_role('row').all_inner_texts()[1:]] == cells
         assert sum(map(sum, cells)) == 20 and cells[1][0]
 
-        assert zipfile.ZipFile(pictures).testzip() is None and len(zipfile.ZipFile(pictures).namelist()) == 20
-        by_table, by_pictures = load_sample(table), load_sample(pictures)
-        assert all(map(torch.equal, by_table, by_pictures)) and len(by_table.valid_y) == 4 and len(by_table.train_y) == 16
-        with zipfile.ZipFile(pictures) as archive: archive.extractall(f'{tmp}/folder')
-        assert all(map(torch.equal, by_table, load_sample(f'{tmp}/folder')))
-        for path in (table, pictures):
-            weights = Path(f'{path}.safetensors')
-            assert mnist_train(['--data', str(path), '--epochs', '2', '--out', str(weights)]) == 0 and weights.stat().st_size > 3000
+        own = load_digits(table)
+        assert len(own.valid_y) == 4 and len(own.train_y) == 16
+        weights = Path(tmp)/'mine.safetensors'
+        assert mnist_train(['--data', str(table), '--epochs', '2', '--out', str(weights)]) == 0 and weights.stat().st_size > 3000
     assert not [url for url in requests if not url.startswith('blob:')], f'something left the browser: {requests}'
 
     page.reload()
@@ -150,9 +147,9 @@ def drive(page, box):
     assert box.locator('.widget-card').all_inner_texts() == cards, 'a reload changes the result'
     press(box, 'Forget my drawings')
     assert progress(box)[1] == 1
-    page.wait_for_function("Object.values(localStorage).every(text => JSON.parse(text).drawings.every(d => !d.strokes.length && !d.pixels))")
+    page.wait_for_function(f'{STORED}.every(d => !d.strokes.length && !d.pixels)')
     for nonsense in ('{"at":20,"drawings":[{"asked":3}]}', '{"at":1.5,"drawings":[1]}', '{'):
-        page.evaluate("text => localStorage.setItem('mnist_nbdev: handwriting', text)", nonsense)
+        page.evaluate(f"text => localStorage.setItem('{KEY}', text)", nonsense)
         page.reload()
         page.locator('.widget[data-ready]').wait_for()
         assert progress(box)[1] == 1, nonsense
