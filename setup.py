@@ -11,7 +11,8 @@ config = ConfigParser(delimiters=['='])
 config.read(here/'settings.ini', encoding='utf-8')
 cfg = config['DEFAULT']
 readme = (here/'README.md').read_text(encoding='utf-8')
-statuses = ['1 - Planning', '2 - Pre-Alpha', '3 - Alpha', '4 - Beta', '5 - Production/Stable', '6 - Mature', '7 - Inactive']
+statuses = ['Planning', 'Pre-Alpha', 'Alpha', 'Beta', 'Production/Stable', 'Mature']
+extras = [key for key in cfg if key.endswith('_requirements')]
 
 setuptools.setup(
     name=cfg['lib_name'],
@@ -25,17 +26,20 @@ setuptools.setup(
     url=cfg['git_url'],
     project_urls={'Documentation': cfg['doc_host'] + cfg['doc_baseurl']},
     classifiers=[
-        'Development Status :: ' + statuses[int(cfg['status']) - 1],
+        f"Development Status :: {cfg['status']} - {statuses[int(cfg['status']) - 1]}",
         'Intended Audience :: ' + cfg['audience'],
         'Natural Language :: ' + cfg['language'],
         'Programming Language :: Python :: 3',
     ],
-    packages=setuptools.find_packages(include=[cfg['lib_path'], cfg['lib_path'] + '.*']),
-    package_data={cfg['lib_path']: ['assets/*']},
+    packages=[cfg['lib_path']],
+    package_data={cfg['lib_path']: ['assets/*', 'py.typed']},
     python_requires='>=' + cfg['min_python'],
     install_requires=shlex.split(cfg['requirements']),
-    extras_require={key.removesuffix('_requirements'): shlex.split(cfg[key]) for key in cfg if key.endswith('_requirements')},
-    long_description=re.sub(r'\A---\n.*?\n---\n', '', readme, flags=re.S),  # the front matter is for Hugging Face Spaces
+    extras_require={
+        key.removesuffix('_requirements'): shlex.split(cfg[key]) for key in extras
+    },
+    # without the front matter, which is for Hugging Face Spaces
+    long_description=re.sub(r'\A---\n.*?\n---\n', '', readme, flags=re.S),
     long_description_content_type='text/markdown',
     entry_points={
         'console_scripts': cfg['console_scripts'].split(),

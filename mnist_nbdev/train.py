@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from .data import Digits
-from .linear import Loss, _check_classes, _check_labels, init_linear, mnist_loss
+from .linear import Loss, init_linear, mnist_loss
 
 # %% ../nbs/04_train.ipynb #6508c1bf
 def batches(
@@ -23,22 +23,23 @@ def batches(
     y: Tensor,  # n labels
     bs: int,  # images in a batch; the last may be shorter
     generator: torch.Generator | None = None,  # shuffles with it; None keeps the order
-) -> Iterator[tuple[Tensor, Tensor]]:  # (xb, yb), without copying when the order is kept
+) -> Iterator[tuple[Tensor, Tensor]]:  # (xb, yb), not copied if the order is kept
     "Cut images and labels into batches."
     if generator is None: return zip(x.split(bs), y.split(bs))
     order = torch.randperm(len(x), generator=generator)
-    return ((x.index_select(0, rows), y.index_select(0, rows)) for rows in order.split(bs))  # copied a batch at a time, while it is needed
+    return ((x.index_select(0, i), y.index_select(0, i)) for i in order.split(bs))
 
 # %% ../nbs/04_train.ipynb #4d31720d
 def gradients(
     model,  # a hand-made model such as `Linear`, or an `nn.Module`
     xb: Tensor,  # (n, 784) images
-    yb: Tensor,  # (n, 1) labels
-    loss: Callable = mnist_loss,  # of logits and labels
+    yb: Tensor,  # n labels
+    # a `Loss`; for an `nn.Module` any function of logits and labels
+    loss: Callable = mnist_loss,
 ) -> Iterable[Tensor]:  # one for each parameter, of its shape
-    "Differentiate the loss on a batch in the parameters: by hand, or by autograd for an `nn.Module`; raises `ValueError` for a loss without a gradient by hand."
-    if isinstance(model, nn.Module): return torch.autograd.grad(loss(model(xb), yb), tuple(model.parameters()))
-    if not isinstance(loss, Loss): raise ValueError('A hand-made model needs a loss that knows its gradient: choose mnist_loss or bce_loss.')
+    "Differentiate the loss on a batch in the parameters."
+    if isinstance(model, nn.Module):
+        return torch.autograd.grad(loss(model(xb), yb), tuple(model.parameters()))
     return model.backward(xb, loss.grad(model(xb), yb))
 
 # %% ../nbs/04_train.ipynb #e1ff0c91
@@ -46,31 +47,46 @@ def sgd_step(
     params: Iterable[Tensor],  # changed in place; they must not require grad
     grads: Iterable[Tensor],  # in the same order
     lr: float,  # learning rate
-):  # nothing
+) -> None:
     "Move each parameter against its gradient."
-    for param, grad in zip(params, grads): param.sub_(grad, alpha=lr)
+    for param, grad in zip(params, grads):
+        param.sub_(grad, alpha=lr)  # param -= lr*grad
+
+# %% ../nbs/04_train.ipynb #2cfefff0
+def _params(model) -> list[Tensor]:
+    "The parameters, without autograd's bookkeeping; changing them changes the model."
+    own = model.parameters() if isinstance(model, nn.Module) else model
+    return [param.detach() for param in own]
+
+
+def _set_training(model, training: bool) -> None:
+    "Tell a PyTorch model whether it is in training; dropout, for one, asks that."
+    if isinstance(model, nn.Module): model.train(training)
 
 # %% ../nbs/04_train.ipynb #6f4ce8fd
 def train_epoch(
     model,  # a hand-made model or an `nn.Module`; its parameters change in place
     batches: Iterable[tuple[Tensor, Tensor]],  # (xb, yb), as `batches` makes them
-    lr: float | Iterable[float],  # learning rate, or one for each batch; there the epoch ends when they are used up
-    loss: Callable = mnist_loss,  # of logits and labels
-):  # nothing
-    "Take a step for every batch."
-    needs_autograd = isinstance(model, nn.Module)
-    params = [param.detach() for param in model.train().parameters()] if needs_autograd else model
-    rates = lr if hasattr(lr, '__iter__') else repeat(lr)
-    with torch.inference_mode(not needs_autograd):
-        for (xb, yb), rate in zip(batches, rates): sgd_step(params, gradients(model, xb, yb, loss), rate)
+    lr: float | Iterable[float],  # learning rate, or one for each batch
+    loss: Callable = mnist_loss,  # as in `gradients`
+) -> None:
+    "Take a step for every batch, as long as there are learning rates."
+    _set_training(model, True)
+    params = _params(model)
+    rates = lr if isinstance(lr, Iterable) else repeat(lr)
+    by_hand = not isinstance(model, nn.Module)
+    with torch.inference_mode(by_hand):  # autograd has nothing to do then
+        for (xb, yb), rate in zip(batches, rates):
+            sgd_step(params, gradients(model, xb, yb, loss), rate)
 
 # %% ../nbs/04_train.ipynb #65a96829
 def is_right(
-    logits: Tensor,  # (n, 1), above zero for a three; or (n, k), the largest is the answer
+    logits: Tensor,  # (n, 1), above zero for a three; or (n, k), the largest counts
     y: Tensor,  # (n, 1), 1 is a three; or (n,) int64, the class
 ) -> Tensor:  # (n,) bool
     "Compare the answers with the labels."
-    return (logits[:, 0] > 0) == (y[:, 0] > .5) if logits.shape[1] == 1 else logits.argmax(1) == y
+    if logits.shape[1] > 1: return logits.argmax(1) == y
+    return (logits[:, 0] > 0) == (y[:, 0] > .5)
 
 # %% ../nbs/04_train.ipynb #c629f106
 @torch.no_grad()
@@ -79,90 +95,108 @@ def validate(
     x: Tensor,  # (n, 784) images
     y: Tensor,  # (n, 1) labels, or (n,) classes
     bs: int = 256,  # of the batches whose accuracies are averaged
-    loss: Callable = mnist_loss,  # of logits and labels
-) -> tuple[float, float, int]:  # loss, mean of the batches' accuracies, number of errors
+    loss: Callable = mnist_loss,  # as in `gradients`
+) -> tuple[float, float, int]:  # loss, mean of the batches' accuracies, errors
     "Judge a model on images that it was not trained on."
-    if isinstance(model, nn.Module): model.eval()
+    _set_training(model, False)
     logits = model(x)
-    right = is_right(logits, y).float()
-    accuracy = torch.stack([batch.mean() for batch in right.split(bs)]).mean()
-    return loss(logits, y).item(), accuracy.item(), len(y) - int(right.sum())
+    right = is_right(logits, y)
+    accuracy = torch.stack([batch.float().mean() for batch in right.split(bs)]).mean()
+    return loss(logits, y).item(), accuracy.item(), int((~right).sum())
 
 # %% ../nbs/04_train.ipynb #d804278e
 @dataclass
 class History:
-    "What the validation set said after each epoch."
-    valid_loss: list[float] = field(default_factory=list)  # of the loss that was trained
-    valid_accuracy: list[float] = field(default_factory=list)  # mean of the batches' accuracies, as documented
-    valid_errors: list[int] = field(default_factory=list)  # images on the wrong side
+    "What the validation images said after each epoch."
+    valid_loss: list[float] = field(default_factory=list)  # of the trained loss
+    valid_accuracy: list[float] = field(default_factory=list)  # as `validate` gives it
+    valid_errors: list[int] = field(default_factory=list)  # wrong answers
 
     def append(
         self,
         loss: float,  # of the validation images
         accuracy: float,  # mean of the batches' accuracies, 0 to 1
-        errors: int,  # validation images on the wrong side
-    ):  # nothing
+        errors: int,  # wrong answers
+    ) -> None:
         "Add what `validate` found after an epoch."
-        self.valid_loss.append(loss); self.valid_accuracy.append(accuracy); self.valid_errors.append(errors)
+        self.valid_loss.append(loss)
+        self.valid_accuracy.append(accuracy)
+        self.valid_errors.append(errors)
 
 # %% ../nbs/04_train.ipynb #00fd532d
 @torch.no_grad()
-def _check_data(
-    data: Digits,  # to be trained on and judged by
-    model,  # a hand-made model or an `nn.Module`
-):  # nothing
-    "Raise `ValueError` unless images and labels match each other and the model, in both halves."
-    if isinstance(model, nn.Module): model.eval()
-    for x, y in ((data.train_x, data.train_y), (data.valid_x, data.valid_y)):
-        if len(x) != len(y): raise ValueError(f'There are {len(x):,} images and {len(y):,} labels: each image needs one.')
-        logits = model(x[:1])
-        if logits.shape[1] > 1: _check_classes(logits.expand(len(y), -1), y)
-        else:
-            _check_labels(logits, y[:1])
-            if not ((y >= 0) & (y <= 1)).all(): raise ValueError('A column of labels holds numbers from 0 to 1; a class of its own for each needs a logit for each.')
-        if not x.sum().isfinite(): raise ValueError('Some pixels are infinite or NaN.')
+def _check_half(x: Tensor, y: Tensor, model, loss: Callable) -> None:
+    "Raise `ValueError` unless images and labels fit each other and the model."
+    dtype = _params(model)[0].dtype
+    if len(x) != len(y):
+        raise ValueError(f'There are {len(x):,} images and {len(y):,} labels.')
+    if x.dtype != dtype:
+        raise ValueError(
+            f'The images are {x.dtype} and the weights {dtype}: '
+            f'convert one, as in x.to({dtype}).'
+        )
+    if isinstance(loss, Loss): loss.check(model(x[:1]).expand(len(y), -1), y)
+    if not x.sum().isfinite(): raise ValueError('Some pixels are infinite or NaN.')
 
-# %% ../nbs/04_train.ipynb #137f5c77
-def _count_steps(
-    n: int,  # training images
-    epochs: int,  # passes over them, from 0
-    bs: int,  # images in a batch, from 1
-) -> int:  # batches in all epochs together
-    "Count the steps of a training; raises `ValueError` for epochs or batches that cannot be."
-    if not (bs > 0 and epochs >= 0 and bs == int(bs) and epochs == int(epochs)): raise ValueError(f'{epochs} epochs in batches of {bs}: choose whole numbers, at least 1 image in a batch.')
-    return epochs*-(-n//bs)
+
+def _check_data(data: Digits, model, loss: Callable) -> None:
+    "Raise `ValueError` for data or a loss that cannot be trained with."
+    if not (isinstance(loss, Loss) or isinstance(model, nn.Module)):
+        raise ValueError('A hand-made model needs a Loss: mnist_loss or bce_loss.')
+    _set_training(model, False)
+    _check_half(data.train_x, data.train_y, model, loss)
+    _check_half(data.valid_x, data.valid_y, model, loss)
 
 # %% ../nbs/04_train.ipynb #c91fae6f
-def _schedule(
-    lr: float | Callable,  # learning rate; or a function of the share of the training that is done, 0 at the first step
-    steps: int,  # of the whole training
-) -> Iterator[float]:  # a rate for each step
-    "Spread a learning rate over the steps; raises `ValueError` at the first that is no number from 0 up."
+def _rates(lr: float | Callable, steps: int) -> Iterator[float]:
+    "The learning rate of each step; raises `ValueError` for what is no rate."
     for step in range(steps):
         rate = lr(step/steps) if callable(lr) else lr
-        if not (isinstance(rate, (int, float)) and 0 <= rate < float('inf')): raise ValueError(f'The learning rate at step {step} is {rate!r}: it must be a number from 0 up.')
+        if not (isinstance(rate, (int, float)) and 0 <= rate < float('inf')):
+            raise ValueError(
+                f'The learning rate at step {step} is {rate!r}: it must be 0 or more.'
+            )
         yield rate
+
+# %% ../nbs/04_train.ipynb #137f5c77
+def _count_steps(n: int, epochs: int, bs: int) -> int:
+    "The batches of all epochs together; raises `ValueError` for impossible numbers."
+    if not (bs == int(bs) >= 1 and epochs == int(epochs) >= 0):
+        raise ValueError(
+            f'{epochs} epochs in batches of {bs}: choose whole numbers, '
+            'and at least 1 image in a batch.'
+        )
+    return epochs*-(-n//bs)
 
 # %% ../nbs/04_train.ipynb #a955b87f
 def fit(
-    data: Digits,  # images and labels to train on and to judge by
-    epochs: int = 21,  # passes over the training images; the documented recipe is 1 + 20
-    lr: float | Callable = 1.0,  # learning rate; or a function that gives it, of the share of the training that is done, 0 at the first step
+    data: Digits,  # images and labels to train on, and to judge by
+    epochs: int = 21,  # passes over the training images; the recipe takes 1 + 20
+    # learning rate, 0 or more; or a function of the share of the training that is done,
+    # which is 0 at the first step
+    lr: float | Callable = 1.0,
     bs: int = 256,  # images in a batch
-    seed: int = 0,  # of the initial parameters (when `model` is None) and of the shuffling
-    model=None,  # a hand-made model or an `nn.Module`, trained in place; None starts a new `Linear`
-    loss: Callable = mnist_loss,  # or `bce_loss`, the cross-entropy of Networks for classes, or any other for an `nn.Module`
+    seed: int = 0,  # of the first parameters, if `model` is None, and of the shuffling
+    # a hand-made model or an `nn.Module`, changed in place; None starts a new `Linear`
+    model=None,
+    loss: Callable = mnist_loss,  # as in `gradients`
     shuffle: bool = False,  # draw new batches every epoch
     on_epoch: Callable | None = None,  # called with (epoch, model) after each
     progress: bool | None = None,  # a progress bar; None shows one in a terminal only
-) -> tuple:  # the trained model (for a `Linear`: `w` (784, 1) and `b` (1,)), and its `History`
-    "Train a model by stochastic gradient descent; the defaults are the documented recipe. Raises `ValueError` as `check_data`, `count_steps` and `schedule` do."
+) -> tuple:  # the trained model, and its `History`
+    """Train a model by stochastic gradient descent, by default with the recipe.
+
+    Raises `ValueError` for data, numbers or a loss that cannot be trained with."""
     from tqdm.auto import tqdm
-    model = init_linear(seed, data.train_x.shape[1]) if model is None else model
-    _check_data(data, model)
-    generator, rates, history = torch.Generator().manual_seed(seed) if shuffle else None, _schedule(lr, _count_steps(len(data.train_x), epochs, bs)), History()
-    for epoch in tqdm(range(epochs), 'epochs', disable=not (sys.stderr.isatty() if progress is None else progress)):
-        train_epoch(model, batches(data.train_x, data.train_y, bs, generator), rates, loss)
+    if model is None: model = init_linear(seed, data.train_x.shape[1])
+    _check_data(data, model, loss)
+    rates = _rates(lr, _count_steps(len(data.train_x), epochs, bs))
+    generator = torch.Generator().manual_seed(seed) if shuffle else None
+    history = History()
+    if progress is None: progress = sys.stderr.isatty()
+    for epoch in tqdm(range(epochs), 'epochs', disable=not progress):
+        drawn = batches(data.train_x, data.train_y, bs, generator)
+        train_epoch(model, drawn, rates, loss)
         history.append(*validate(model, data.valid_x, data.valid_y, bs, loss))
         if on_epoch: on_epoch(epoch, model)
     return model, history

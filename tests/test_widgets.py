@@ -41,7 +41,7 @@ MATHS = """async ({images, logits, labels}) => {
 @pytest.mark.parametrize('look', LOOKS)
 @pytest.mark.parametrize('name', NAMES)
 def test_look(visit, site, name, look):
-    script = import_module(f'test_{name}')
+    script = import_module(f'test_widget_{name}')
     scheme, size = LOOKS[look]
     page = visit(
         site + script.PAGE,

@@ -1,9 +1,9 @@
-"""Build mnist_nbdev/assets/mnist-{0..9}.npz, one file a digit, from MNIST's four IDX files.
+"""Build mnist_nbdev/assets/mnist-{0..9}.npz, one file a digit, from MNIST's IDX files.
 
     python tools/build_data.py ../shared/data/mnist [--check]
 
-The unpacked IDX files must have the SHA-256 sums of the original distribution. `--check` builds
-into memory and fails if the committed assets hold anything else.
+The unpacked IDX files must have the SHA-256 sums of the original distribution.
+`--check` builds into memory and fails if the committed assets hold anything else.
 """
 import argparse
 import gzip
@@ -14,28 +14,36 @@ from pathlib import Path
 import numpy as np
 
 ASSETS = Path(__file__).parents[1]/'mnist_nbdev'/'assets'
-SHA256 = {  # of the unpacked files, as first distributed by Y. LeCun, C. Cortes and C. Burges
-    'train-images-idx3-ubyte': 'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
-    'train-labels-idx1-ubyte': '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
-    't10k-images-idx3-ubyte': '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
-    't10k-labels-idx1-ubyte': 'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
+SHA256 = {  # of the unpacked files, as first distributed by LeCun, Cortes and Burges
+    'train-images-idx3-ubyte':
+        'ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db',
+    'train-labels-idx1-ubyte':
+        '65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5',
+    't10k-images-idx3-ubyte':
+        '0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7',
+    't10k-labels-idx1-ubyte':
+        'ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2',
 }
 
 
 def read_idx(folder, name):
-    "The array in one gzipped IDX file: a magic number whose last byte counts the dimensions, the dimensions, the bytes."
+    """The array in one gzipped IDX file.
+
+    A magic number, whose last byte counts the dimensions; the dimensions; the bytes."""
     raw = gzip.decompress((folder/f'{name}.gz').read_bytes())
-    if hashlib.sha256(raw).hexdigest() != SHA256[name]: raise SystemExit(f'{name} is not the original: its SHA-256 differs')
+    if hashlib.sha256(raw).hexdigest() != SHA256[name]:
+        raise SystemExit(f'{name} is not the original: its SHA-256 differs')
     dims = np.frombuffer(raw, '>i4', count=raw[3], offset=4)
     return np.frombuffer(raw, np.uint8, offset=4 + 4*raw[3]).reshape(dims)
 
 
 def pack(splits, digit):
-    "The bytes of one digit's npz: its images in MNIST's order, and where each stood in MNIST."
+    "The bytes of one digit's npz: its images, and where each stood in MNIST."
     arrays = {}
     for split, (images, labels) in splits.items():
         index = np.flatnonzero(labels == digit)
-        arrays |= {split: images[index], f'{split}_index': index.astype(np.int32)}
+        arrays[split] = images[index]
+        arrays[f'{split}_index'] = index.astype(np.int32)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)
     return buffer.getvalue()
@@ -43,20 +51,30 @@ def pack(splits, digit):
 
 def contents(npz):
     "The arrays in an npz's bytes, to compare two of them whatever zlib packed them."
-    with np.load(io.BytesIO(npz)) as arrays: return {name: arrays[name] for name in arrays.files}
+    with np.load(io.BytesIO(npz)) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('folder', type=Path, help='holds the four *-ubyte.gz files')
-    parser.add_argument('--check', action='store_true', help='compare with the committed assets instead of writing them')
+    parser.add_argument('--check', action='store_true', help='compare only')
     args = parser.parse_args()
-    splits = {split: tuple(read_idx(args.folder, f'{prefix}-{kind}') for kind in ('images-idx3-ubyte', 'labels-idx1-ubyte'))
-              for split, prefix in (('train', 'train'), ('valid', 't10k'))}
+    splits = {
+        split: [read_idx(args.folder, f'{prefix}-{kind}')
+                for kind in ('images-idx3-ubyte', 'labels-idx1-ubyte')]
+        for split, prefix in (('train', 'train'), ('valid', 't10k'))
+    }
     for digit in range(10):
         path, built = ASSETS/f'mnist-{digit}.npz', pack(splits, digit)
         if not args.check: path.write_bytes(built)
-        fresh, stored = contents(built), contents(path.read_bytes())
-        if fresh.keys() != stored.keys() or any((fresh[name] != stored[name]).any() for name in fresh):
+        fresh = contents(built)
+        if not same(fresh, contents(path.read_bytes())):
             raise SystemExit(f'{path.name} does not hold what MNIST holds')
-        print(f'{path.name}: {len(fresh["train"]):,} + {len(fresh["valid"]):,} images, {path.stat().st_size:,} bytes')
+        counts = [len(fresh[split]) for split in splits]
+        print(f'{path.name}: {counts[0]:,} + {counts[1]:,} images')

@@ -2,9 +2,10 @@
 
     python tools/docs.py
 
-nbdev turns the notebooks into pages in _proc/ and smalldocs renders those, from the same _quarto.yml
-that `nbdev_docs` gives to Quarto. Whatever smalldocs warns of (a broken link, an option that it does
-not know) fails the build. `python tools/check_site.py` then looks at the result in a browser.
+nbdev turns the notebooks into pages in _proc/, and smalldocs renders those, from the
+same _quarto.yml that `nbdev_docs` gives to Quarto. Whatever smalldocs warns of (a
+broken link, an option that it does not know) fails the build. `pytest tests/test_site.py` then
+looks at the result in a browser.
 """
 import os
 import re
@@ -19,22 +20,24 @@ from smalldocs.config import load
 from smalldocs.site import Site
 
 ROOT = Path(__file__).resolve().parents[1]
-READ_HERE = 'output-file is not read by smalldocs'  # it is, by NbdevSite
+READ_HERE = ('output-file is not read by smalldocs',)  # NbdevSite reads it
+WIDGET = r'<div class="widget".*?><p>(.*?)</p></div>\s*<script.*?</script>'
 
 
 class NbdevSite(Site):
-    "A smalldocs site whose pages go where nbdev's `output-file` says: 00_data.ipynb to data.html."
+    "A smalldocs site whose pages go where nbdev says: 00_data.ipynb to data.html."
 
     def read(self, src):
-        "Read a page, name its output, and give it the site's card, which pages in folders would look for beside them."
+        "Read a page, name its output, and give it the site's card."
         page = super().read(src)
         page.front.setdefault('image', '/' + self.project.website['image'])
         page.out = page.out.with_name(page.front.get('output-file', page.out.name))
         return page
 
     def find_page(self, target):
-        "Find a page by its source, as authors link to it, or by its output, as nbdev does."
-        return super().find_page(target) or next((page for page in self.pages.values() if page.out == target), None)
+        "Find a page by its source, as authors link, or by its output, as nbdev does."
+        by_output = (page for page in self.pages.values() if page.out == target)
+        return super().find_page(target) or next(by_output, None)
 
     def hidden(self, page):
         "Keep the page for lost readers out of the search and the site map."
@@ -43,42 +46,56 @@ class NbdevSite(Site):
 
 def check_settings(cfg):
     "Stop where _quarto.yml and settings.ini disagree."
-    web = yaml.safe_load((ROOT/'_quarto.yml').read_text(encoding='utf-8'))['website']
-    expected = {'title': cfg.title, 'description': cfg.description, 'site-url': cfg.doc_host + cfg.doc_baseurl,
-                'repo-url': cfg.git_url, 'repo-branch': cfg.branch, 'repo-subdir': cfg.nbs_path.name}
+    web = yaml.safe_load((ROOT/'_quarto.yml').read_text('utf-8'))['website']
+    expected = {
+        'title': cfg.title,
+        'description': cfg.description,
+        'site-url': cfg.doc_host + cfg.doc_baseurl,
+        'repo-url': cfg.git_url,
+        'repo-branch': cfg.branch,
+        'repo-subdir': cfg.nbs_path.name,
+    }
     for key, value in expected.items():
-        if web[key] != value: raise SystemExit(f'_quarto.yml: website.{key} is {web[key]!r}, and settings.ini makes it {value!r}')
+        if web[key] != value:
+            found = web[key]
+            raise SystemExit(f'_quarto.yml: website.{key} is {found!r}, not {value!r}')
 
 
 def at_home(text, home, shown):
-    "A processed notebook with links to our own pages relative, with anchors that are there, and with no path of this machine."
+    "A processed notebook with relative links to our pages and no path of this machine."
     def link(match):
         page, name, method = match.groups()
-        return f'](/{page}#{name}{method if name + method in shown else ""})'  # nbdev gives a method no entry unless asked
+        if name + method not in shown: method = ''  # nbdev gives a method no entry
+        return f'](/{page}#{name}{method})'
     text = re.sub(rf'\]\({re.escape(home)}([\w/]+\.html)#(\w+)(\.\w+)\)', link, text)
     return text.replace(f']({home}', '](/').replace(f'{ROOT}/', '')
 
 
 def process(cfg):
-    "Let nbdev make _proc/ afresh: links for names in backticks, entries for exported code, hidden cells gone."
+    "Let nbdev make _proc/ afresh, with links for names and headings for exports."
     proc = proc_nbs(force=True)
-    pages = {path: path.read_text(encoding='utf-8') for path in proc.rglob('*.ipynb')}
-    shown = {name.lower() for text in pages.values() for name in re.findall(r'show_doc\(([\w.]+)', text)}
-    for path, text in pages.items(): path.write_text(at_home(text, f'{cfg.doc_host}{cfg.doc_baseurl}/', shown), encoding='utf-8')
+    pages = {path: path.read_text('utf-8') for path in proc.rglob('*.ipynb')}
+    calls = [re.findall(r'show_doc\(([\w.]+)', text) for text in pages.values()]
+    shown = {name.lower() for names in calls for name in names}
+    home = f'{cfg.doc_host}{cfg.doc_baseurl}/'
+    for path, text in pages.items():
+        path.write_text(at_home(text, home, shown), 'utf-8')
     return proc
 
 
 def finish(out, cfg):
-    "Serve KaTeX from the site itself, silence mute icons, let 404.html find its style wherever it is shown, and keep widgets out of the plain texts."
+    "Serve KaTeX from the site, and let 404.html find its style wherever it is shown."
     shutil.copytree(cfg.nbs_path/'katex', out/'site_libs'/'katex')
-    for path in out.rglob('*.llms.md'):  # a widget is nothing to read, but for the sentence in it
-        path.write_text(re.sub(r'<div class="widget".*?><p>(.*?)</p></div>\s*<script.*?</script>', r'\1', path.read_text(encoding='utf-8'), flags=re.S), encoding='utf-8')
+    for path in out.rglob('*.llms.md'):  # of a widget keep the sentence
+        text = re.sub(WIDGET, r'\1', path.read_text('utf-8'), flags=re.S)
+        path.write_text(text, 'utf-8')
     for path in out.rglob('*.html'):
         up = '../'*(len(path.relative_to(out).parts) - 1)
-        text = path.read_text(encoding='utf-8').replace(layout.KATEX, f'{up}site_libs/katex')
+        text = path.read_text('utf-8').replace(layout.KATEX, f'{up}site_libs/katex')
         text = text.replace('role="img"></i>', 'aria-hidden="true"></i>')
-        if path.name == '404.html': text = text.replace('<head>', f'<head><base href="{cfg.doc_baseurl}/">')
-        path.write_text(text, encoding='utf-8')
+        if path.name == '404.html':
+            text = text.replace('<head>', f'<head><base href="{cfg.doc_baseurl}/">')
+        path.write_text(text, 'utf-8')
 
 
 def build():

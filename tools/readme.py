@@ -1,8 +1,8 @@
-"""Write README.md: its own front matter (for Hugging Face Spaces), then nbs/index.ipynb as Markdown.
+"""Write README.md: its front matter (for Hugging Face Spaces), then nbs/index.ipynb.
 
     python tools/readme.py [--check]
 
-Links are absolute, so that they work on GitHub, on the Space and on the package index alike.
+Links are absolute, so that they work on GitHub, on the Space and on the package index.
 """
 import argparse
 import re
@@ -21,22 +21,29 @@ FILES = 'index_files'
 
 
 def page(match):
-    "A link to a notebook, as a link to its page on the site: nbs/00_data.ipynb is data.html."
-    name = re.sub(r'(^|/)[0-9]+_', r'\1', match[1])
-    return f']({SITE}{name}.html'
+    "A link to a notebook or .qmd page, as a link to its page on the site."
+    return f']({SITE}{re.sub(r"^[0-9]+_", "", match[1])}.html'
+
+
+def is_widget(output):
+    return 'class="widget"' in output.get('data', {}).get('text/html', '')
 
 
 def readable(cell):
     "A cell as the README shows it, or None for one that is hidden."
     if cell.cell_type == 'markdown':
-        cell.source = re.sub(r'\]\((?!\w+:|#)([\w/-]+)\.ipynb', page, NbdevLookup().linkify(cell.source))
+        text = NbdevLookup().linkify(cell.source)
+        cell.source = re.sub(r'\]\((?!\w+:|#)(\w+)\.(?:ipynb|qmd)', page, text)
         return cell
     directives = extract_directives(cell)
     if 'hide' in directives: return None
-    cell.source = '\n'.join(line for line in cell.source.splitlines() if not line.startswith('#|'))
-    cell.metadata['transient'] = {'remove_source': directives.get('echo:') == ['false']}
-    cell.outputs = [output for output in cell.outputs if 'class="widget"' not in output.get('data', {}).get('text/html', '')]  # those live on the site
-    for output in cell.outputs: output.get('metadata', {}).setdefault('alt', ' '.join(directives.get('fig-alt:', [])).strip('"'))
+    lines = cell.source.splitlines()
+    cell.source = '\n'.join(line for line in lines if not line.startswith('#|'))
+    hidden = directives.get('echo:') == ['false'] or 'code-fold:' in directives
+    cell.metadata['transient'] = {'remove_source': hidden}
+    cell.outputs = [output for output in cell.outputs if not is_widget(output)]
+    alt = ' '.join(directives.get('fig-alt:', [])).strip('"')
+    for output in cell.outputs: output.get('metadata', {}).setdefault('alt', alt)
     return cell
 
 
@@ -45,23 +52,33 @@ def body():
     nb = nbformat.read(CFG.nbs_path/'index.ipynb', 4)
     nb.metadata.language_info = {'name': 'python'}
     nb.cells = [cell for cell in map(readable, nb.cells) if cell is not None]
-    alts = iter([o.metadata.alt for c in nb.cells if c.cell_type == 'code' for o in c.outputs if 'image/png' in o.get('data', {})])
-    text, resources = MarkdownExporter().from_notebook_node(nb, {'output_files_dir': FILES, 'unique_key': 'index'})
-    text = re.sub(rf'!\[png\]\(({FILES}/[^)]+)\)', lambda m: f'![{next(alts)}]({CFG.git_url}/raw/{CFG.branch}/{m[1]})', text)
+    outputs = [o for c in nb.cells if c.cell_type == 'code' for o in c.outputs]
+    alts = iter([o.metadata.alt for o in outputs if 'image/png' in o.get('data', {})])
+    where = {'output_files_dir': FILES, 'unique_key': 'index'}
+    text, resources = MarkdownExporter().from_notebook_node(nb, where)
+
+    def picture(match):
+        return f'![{next(alts)}]({CFG.git_url}/raw/{CFG.branch}/{match[1]})'
+    text = re.sub(rf'!\[png\]\(({FILES}/[^)]+)\)', picture, text)
     return re.sub(r'\n{3,}', '\n\n', text).strip() + '\n', resources['outputs']
 
 
+def stale(name, data):
+    return not (ROOT/name).is_file() or (ROOT/name).read_bytes() != data
+
+
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--check', action='store_true', help='write nothing; fail if the README is out of date')
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--check', action='store_true', help='fail if out of date')
     args = parser.parse_args()
     readme = ROOT/'README.md'
     old = readme.read_text('utf-8')
     text, pictures = body()
     new = re.match(r'---\n.*?\n---\n', old, re.S).group() + '\n' + text
     if args.check:
-        stale = [name for name, data in pictures.items() if not (ROOT/name).is_file() or (ROOT/name).read_bytes() != data]
-        if new != old or stale: raise SystemExit('README.md is out of date: run python tools/readme.py')
+        if new != old or any(stale(*picture) for picture in pictures.items()):
+            raise SystemExit('README.md is out of date: run python tools/readme.py')
     else:
         readme.write_text(new, 'utf-8')
         for name, data in pictures.items():
