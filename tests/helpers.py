@@ -12,6 +12,7 @@ from mnist_nbdev.linear import bce_loss, mnist_loss
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT/'_docs'
+NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
 SETTINGS = ConfigParser(delimiters=['='])
 SETTINGS.read(ROOT/'settings.ini', encoding='utf-8')
 CFG = SETTINGS['DEFAULT']

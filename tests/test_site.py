@@ -10,6 +10,7 @@ from helpers import (
     CFG,
     DOCS,
     NARROW,
+    NOTEBOOKS,
     ROOT,
     TOO_WIDE,
     WIDE,
@@ -19,7 +20,6 @@ from helpers import (
 )
 from playwright.sync_api import expect
 
-NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
 PAGES = [re.sub(r'^\d+_', '', path.stem) + '.html' for path in NOTEBOOKS] + ['404.html']
 HOST = CFG['doc_host'] + BASE
 REPO = f'{CFG["git_url"]}/(?:blob|edit|tree|raw)/{CFG["branch"]}/([^?#]*)'
