@@ -1,4 +1,4 @@
-"""The house is in order: what is made is what its maker gives today, and styles hold."""
+"""The house is in order: what is made is current, and its rules hold."""
 
 import ast
 import json
