@@ -62,16 +62,14 @@ class Pages(SimpleHTTPRequestHandler):
 
     protocol_version = 'HTTP/1.1'
 
-    def log_message(self, *args):
-        pass
+    def log_message(self, *args): pass
 
     def translate_path(self, path):
         inside = path.startswith(BASE)
         return super().translate_path('/' + path.removeprefix(BASE) if inside else '/-')
 
     def send_error(self, code, message=None, explain=None):
-        if code != 404:
-            return super().send_error(code, message, explain)
+        if code != 404: return super().send_error(code, message, explain)
         body = (DOCS/'404.html').read_bytes()
         self.send_response(404)
         self.send_header('Content-Type', 'text/html; charset=utf-8')

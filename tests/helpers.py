@@ -46,8 +46,7 @@ def watch(page, faults, known='^$'):
     "Note what a page complains of, and asks of other hosts, but for `known` faults."
 
     def note(fault):
-        if not re.search(known, fault):
-            faults.append(fault)
+        if not re.search(known, fault): faults.append(fault)
 
     def requested(request):
         here, there = urlsplit(page.url), urlsplit(request.url)
@@ -88,8 +87,7 @@ def audit(page, part=None):
 
 def press(box, *names):
     "Click buttons by their exact names."
-    for name in names:
-        box.get_by_role('button', name=name, exact=True).click()
+    for name in names: box.get_by_role('button', name=name, exact=True).click()
 
 
 def slide(box, label, text, steps=20):
@@ -98,8 +96,7 @@ def slide(box, label, text, steps=20):
     slider.focus()
     for _ in range(steps):
         now = slider.get_attribute('aria-valuetext')
-        if now == text:
-            return
+        if now == text: return
         slider.press('ArrowRight' if float(now) < float(text) else 'ArrowLeft')
     raise AssertionError(f'{label} has no {text}')
 
@@ -135,6 +132,5 @@ def scribble(pad, *strokes, steps=3):
         start, *way = places(pad, stroke)
         mouse.move(*start)
         mouse.down()
-        for point in way:
-            mouse.move(*point, steps=steps)
+        for point in way: mouse.move(*point, steps=steps)
         mouse.up()

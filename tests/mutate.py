@@ -91,16 +91,13 @@ def sources(notebook):
 def mutants(notebook):
     "Every mutant of the functions and methods that a notebook exports."
     for i, source in enumerate(sources(notebook)):
-        if not re.search(r'^#\|\s*exports?\b', source, re.M):
-            continue
+        if not re.search(r'^#\|\s*exports?\b', source, re.M): continue
         starts = [0]
         for line in source.encode().splitlines(True):
             starts.append(starts[-1] + len(line))
         for function in ast.walk(ast.parse(source)):
-            if not isinstance(function, ast.FunctionDef):
-                continue
-            if function.name.startswith(('show_', 'draw_')):
-                continue
+            if not isinstance(function, ast.FunctionDef): continue
+            if function.name.startswith(('show_', 'draw_')): continue
             for node in nodes_of(function):
                 if new := mutated(node):
                     start = starts[node.lineno - 1] + node.col_offset
@@ -128,8 +125,7 @@ def readers(notebook):
     return [path for path in near if wanted.search('\n'.join(sources(path)))]
 
 
-def number(path):
-    return NOTEBOOKS.index(path)
+def number(path): return NOTEBOOKS.index(path)
 
 
 def killer(mutant, tests):

@@ -83,11 +83,9 @@ def imported(code):
         else:
             names = []
         for name in names:
-            if name.startswith('mnist_nbdev.'):
-                yield name.split('.')[1]
+            if name.startswith('mnist_nbdev.'): yield name.split('.')[1]
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            if 'import' in node.value:
-                yield from imported(node.value)
+            if 'import' in node.value: yield from imported(node.value)
 
 
 def number(path):
@@ -104,8 +102,7 @@ def home_of(module):
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
 def test_imports_nothing_later(path):
-    if path.name == 'index.ipynb':
-        return
+    if path.name == 'index.ipynb': return
     wanted = {name for code in code_of(path) for name in imported(code)}
     chapters = {name: home_of(name) for name in wanted & {*MODULES} - {SUPPORT}}
     assert {name for name, n in chapters.items() if n > number(path)} == set()

@@ -43,12 +43,10 @@ def drawing(mode='L'):
     ImageDraw.Draw(image).line([(8, 12), (32, 12), (16, 46)], 'navy', 4)
     grey = image.convert('L')
     ink = Image.eval(grey, lambda v: 255 - v)
-    if mode == 'LA':
-        return Image.merge('LA', [grey, ink])
+    if mode == 'LA': return Image.merge('LA', [grey, ink])
     if mode == 'I;16':
         return Image.fromarray(np.asarray(grey).astype(np.uint16)*257)
-    if mode == 'RGBA':
-        image.putalpha(ink)
+    if mode == 'RGBA': image.putalpha(ink)
     return image.convert(mode)
 
 
@@ -190,8 +188,7 @@ def odd_images(draw):
     size = draw(st.tuples(side, side).filter(lambda size: size[0]*size[1] < 200_000))
     image = Image.new(draw(st.sampled_from(MODES)), size)
     n, data = len(image.tobytes()), draw(st.binary(min_size=1, max_size=64))
-    if n:
-        image.frombytes((data*(n//len(data) + 1))[:n])
+    if n: image.frombytes((data*(n//len(data) + 1))[:n])
     transparency = st.integers(-1, 300) | st.binary(max_size=9) | st.just((0, 0, 0))
     if draw(st.booleans()):
         image.info['transparency'] = draw(transparency)
@@ -245,8 +242,7 @@ def forget_highest():
     Path('/proc/self/clear_refs').write_text('5')
 
 
-def resident():
-    return psutil.Process().memory_info().rss/1e6
+def resident(): return psutil.Process().memory_info().rss/1e6
 
 
 def is_sentence(text):

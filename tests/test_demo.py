@@ -121,8 +121,7 @@ def paths(tmp_path_factory):
         'huge.png': bytes(MAX_BYTES + 1000),
     }
     folder = tmp_path_factory.mktemp('sent')
-    for name, data in files.items():
-        (folder/name).write_bytes(data)
+    for name, data in files.items(): (folder/name).write_bytes(data)
     return {name.split('.')[0]: folder/name for name in files}
 
 
@@ -183,8 +182,7 @@ def drawing(composite):
     return {'background': None, 'layers': [], 'composite': composite}
 
 
-def nested(depth):
-    return b'{"data":[' + b'['*depth + b']'*depth + b']}'
+def nested(depth): return b'{"data":[' + b'['*depth + b']'*depth + b']}'
 
 
 MALFORMED = {  # by what it is, the data made of the path of an uploaded file
@@ -239,8 +237,7 @@ def reads(page, words, note=''):
     assert not page.evaluate('document.documentElement.scrollWidth > innerWidth')
 
 
-def sheet(page):
-    return page.locator('#pad canvas').first
+def sheet(page): return page.locator('#pad canvas').first
 
 
 def clear(page):
@@ -259,8 +256,7 @@ def touch(page, digit):
     for stroke in STROKES[digit]:
         start, *way = places(sheet(page), stroke)
         send('touchStart', start)
-        for point in way:
-            send('touchMove', point)
+        for point in way: send('touchMove', point)
         send('touchEnd')
 
 
@@ -270,8 +266,7 @@ def shoot(request):
     folder = request.config.getoption('pictures')
 
     def save(page, name, height=None):
-        if not folder:
-            return
+        if not folder: return
         page.wait_for_timeout(800)
         page.mouse.move(0, 0)
         data = page.screenshot(full_page=True)
@@ -298,8 +293,7 @@ def test_mouse(open_demo, shoot):
         expect(page.locator('#cnn h2')).to_have_text(answer)
         for name in ('#why-line', '#why-cnn', '#seen'):
             expect(page.locator(f'{name} img')).to_be_visible()
-        if digit == '3':
-            shoot(page, 'light')
+        if digit == '3': shoot(page, 'light')
         clear(page)
         reads(page, WAITING)
 
@@ -309,8 +303,7 @@ def test_finger(open_demo, shoot):
     for digit, words in (('5', NEITHER), ('7', SEVEN)):
         touch(page, digit)
         reads(page, words)
-        if digit == '5':
-            shoot(page, 'phone', 1280)
+        if digit == '5': shoot(page, 'phone', 1280)
         clear(page)
         reads(page, WAITING)
     for wait in (0, 150, 400, 800):  # cleared before the answer comes, or just then
@@ -364,8 +357,7 @@ def test_upload(open_demo, paths, shoot):
         page.wait_for_timeout(500)
         chosen.set_input_files(paths[name])
         reads(page, words, note)
-        if name == 'corrupt':
-            shoot(page, 'refused')
+        if name == 'corrupt': shoot(page, 'refused')
         page.locator('#image').get_by_label('Remove Image').click()
         reads(page, WAITING)
     page.wait_for_timeout(500)
@@ -399,8 +391,7 @@ def upload(address, data, name='digit.png'):
 def ask(address, body, name='predict'):
     "The answer of the API, or the sentence that it gives instead."
     status, text = post(address, f'call/{name}', body)
-    if status != 200:
-        return json.loads(text)['detail']
+    if status != 200: return json.loads(text)['detail']
     event = json.loads(text)['event_id']
     url = f'{address}gradio_api/call/{name}/{event}'
     with urlopen(url, timeout=60*PATIENCE) as reply:
@@ -409,8 +400,7 @@ def ask(address, body, name='predict'):
     return reply[0] if kind.endswith('complete') else reply['error']
 
 
-def question(path):
-    return json.dumps({'data': [file(path)]}).encode()
+def question(path): return json.dumps({'data': [file(path)]}).encode()
 
 
 @pytest.mark.parametrize('name, digit', (('three', 3), ('seven', 7), ('photo', 7)))
@@ -472,8 +462,7 @@ def test_crowd(demo, paths, clients):
     def one(i):
         name, digit = sent[i % len(sent)]
         reply = ask(demo, question(upload(demo, paths[name].read_bytes())))
-        if isinstance(reply, str) and reply.startswith('Busy'):
-            return 'busy'
+        if isinstance(reply, str) and reply.startswith('Busy'): return 'busy'
         right = isinstance(reply, dict) and reply['digit'] == digit
         return 'right' if right else f'wrong: {reply}'
 

@@ -52,23 +52,20 @@ class Run:
         "Whether `ready()` became true while the command was running."
         end = time.monotonic() + LIMIT
         while self.process.poll() is None and time.monotonic() < end:
-            if ready():
-                return True
+            if ready(): return True
             time.sleep(.003)
         return False
 
     def kill_one(self, rng):
         "Kill a worker, if there are any."
         workers = self.workers()
-        if workers:
-            rng.choice(workers).kill()
+        if workers: rng.choice(workers).kill()
         return bool(workers)
 
     def kill_all(self):
         "Kill torchrun and its workers, which would go on without it."
         everyone = psutil.Process(self.process.pid).children(recursive=True)
-        for process in [*everyone, self.process]:
-            process.kill()
+        for process in [*everyone, self.process]: process.kill()
         self.process.wait()
 
     def finish(self):
@@ -97,16 +94,13 @@ def step_of(out):
         return 0
 
 
-def at_step(out, step):
-    return lambda: step_of(out) >= step
+def at_step(out, step): return lambda: step_of(out) >= step
 
 
-def flat(params):
-    return torch.cat([t.flatten() for t in params])
+def flat(params): return torch.cat([t.flatten() for t in params])
 
 
-def learned(path):
-    return flat(read_weights(path))
+def learned(path): return flat(read_weights(path))
 
 
 def shuffled(out):
@@ -130,8 +124,7 @@ def rng(request):
 
 
 @pytest.fixture
-def out(tmp_path):
-    return tmp_path/'model.safetensors'
+def out(tmp_path): return tmp_path/'model.safetensors'
 
 
 def test_two(undisturbed):
@@ -197,8 +190,7 @@ def test_two_machines(out, rng, undisturbed):
     options = dict(start=start, restarts=2, TORCH_DISABLE_SHARE_RDZV_TCP_STORE='1')
     nodes = [Run(*shuffled(out), **options) for _ in range(2)]
     assert nodes[0].wait_until(at_step(out, 100)) and nodes[1].kill_one(rng)
-    for node in nodes:
-        node.done()
+    for node in nodes: node.done()
     assert torch.equal(learned(out), undisturbed)
 
 
@@ -210,10 +202,8 @@ def fill(folder, n):
         path = folder/f'{i % 100:02}'/f'{i:06}{odd[i % len(odd)]}.png'
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(x[i % len(x)]).save(path)
-        if i % 97 == 0:
-            path.with_suffix('.txt').write_text('no image')
-        if i % 101 == 0:
-            path.write_bytes(path.read_bytes()[:80])
+        if i % 97 == 0: path.with_suffix('.txt').write_text('no image')
+        if i % 101 == 0: path.write_bytes(path.read_bytes()[:80])
     Image.fromarray(np.full((28, 28), 255, np.uint8)).save(folder/'blank.png')
     (folder/'broken link').symlink_to('nowhere')
 

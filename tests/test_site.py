@@ -47,16 +47,14 @@ SCROLLING_CODE = """() => [...document.querySelectorAll('main pre.sourceCode')]
 def copy_button(page):
     "What is wrong with the first copy button."
     button = page.locator('.code-copy-button').first
-    if not button.count():
-        return
+    if not button.count(): return
     code = page.locator('.code-copy-outer-scaffold pre code').first.inner_text()
     page.evaluate("navigator.clipboard.writeText('nothing was copied')")
     button.hover()
     button.click()
     page.wait_for_timeout(100)
     clip = page.evaluate('navigator.clipboard.readText()')
-    if clip != code:
-        yield f'copy button: {clip[:40]!r} instead of {code[:40]!r}'
+    if clip != code: yield f'copy button: {clip[:40]!r} instead of {code[:40]!r}'
 
 
 def menu(page):
@@ -64,8 +62,7 @@ def menu(page):
     page.locator('.quarto-btn-toggle').first.click()
     page.wait_for_timeout(300)
     box = page.locator('#quarto-sidebar').bounding_box()
-    if not box or box['x'] < 0:
-        yield 'menu: it does not open'
+    if not box or box['x'] < 0: yield 'menu: it does not open'
 
 
 def complaints(page):
@@ -73,8 +70,7 @@ def complaints(page):
     unfold(page)
     wide = [TOO_WIDE, SCROLLING_CODE, FIGURES, MATHS]
     found = [text for script in wide for text in page.evaluate(script)]
-    if str(ROOT) in page.inner_text('body'):
-        found.append('path of this machine')
+    if str(ROOT) in page.inner_text('body'): found.append('path of this machine')
     found += [*copy_button(page), *(f'light {fault}' for fault in audit(page))]
     page.emulate_media(color_scheme='dark')
     page.reload()
@@ -114,15 +110,12 @@ class Links(HTMLParser):
     def handle_starttag(self, tag, attrs):
         values = dict(attrs)
         self.ids.add(values.get('id'))
-        if tag in ('a', 'area'):
-            self.links.add(values.get('href') or '')
+        if tag in ('a', 'area'): self.links.add(values.get('href') or '')
         content = values.get('content') or ''
-        if tag == 'meta' and content.startswith('http'):
-            self.links.add(content)
+        if tag == 'meta' and content.startswith('http'): self.links.add(content)
 
 
-def read_links(path):
-    return Links(path.read_text('utf-8'))
+def read_links(path): return Links(path.read_text('utf-8'))
 
 
 def dead_links(name, page, pages):

@@ -62,8 +62,7 @@ def wrong(box):
     return [int(re.search(r'(\d+) of', text)[1]) for text in captions]
 
 
-def weights(box):
-    return box.evaluate('e => JSON.stringify([e.line, e.net])')
+def weights(box): return box.evaluate('e => JSON.stringify([e.line, e.net])')
 
 
 def choose(box, points):
@@ -164,8 +163,7 @@ def test_own_points(box):
 
     area = pictures.first.bounding_box()
 
-    def spot(x, y):
-        return area['x'] + x*area['width'], area['y'] + y*area['height']
+    def spot(x, y): return area['x'] + x*area['width'], area['y'] + y*area['height']
 
     mouse.click(*spot(.25, .25))
     has_points(box, 1)
@@ -187,8 +185,7 @@ def test_points_by_keyboard(box):
         press(box, name)
         button = box.get_by_role('button', name=name)
         expect(button).to_have_attribute('aria-pressed', 'true')
-        for key in (*keys, 'Space'):
-            network.press(key)
+        for key in (*keys, 'Space'): network.press(key)
     has_points(box, 2, picture=1)
     told = re.compile(r'Network: .*Cursor at 0\.0,-0\.3')
     expect(network).to_have_accessible_name(told)

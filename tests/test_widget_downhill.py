@@ -23,8 +23,7 @@ def warm(box):
     press(box, 'Pause')
 
 
-def double(values):
-    return torch.tensor(values, dtype=torch.float64)
+def double(values): return torch.tensor(values, dtype=torch.float64)
 
 
 def close(a, b, rtol=1e-7, atol=1e-7):
@@ -46,8 +45,7 @@ class Clock:
         self.curvatures, self.directions = torch.linalg.eigh(hessian[::2, ::2])
         self.limit = (2/self.curvatures[1]).item()
 
-    def loss(self, p):
-        return ((self.x @ p - self.y)**2).mean()
+    def loss(self, p): return ((self.x @ p - self.y)**2).mean()
 
     def descend(self, start, lr, steps):
         "The chapter's descent, with b at its best."
@@ -61,17 +59,14 @@ class Clock:
         "How far each step goes across the valley."
         return ((path - self.best)[:, ::2] @ self.directions[:, 1]).diff().abs()
 
-    def losses(self, path):
-        return torch.stack([self.loss(p) for p in path])
+    def losses(self, path): return torch.stack([self.loss(p) for p in path])
 
 
 @pytest.fixture
-def clock(box):
-    return Clock(box, 'u')
+def clock(box): return Clock(box, 'u')
 
 
-def path(box):
-    return double(box.evaluate('e => e.path'))
+def path(box): return double(box.evaluate('e => e.path'))
 
 
 def says(box, words):
@@ -84,8 +79,7 @@ def set_rate(box, percent):
     for _ in range(20):
         text = rate.get_attribute('aria-valuetext')
         now = int(re.search(r'(\d+)% of the limit', text)[1])
-        if now == percent:
-            return
+        if now == percent: return
         rate.press('ArrowRight' if now < percent else 'ArrowLeft')
     raise AssertionError(f'no rate of {percent}%')
 
@@ -148,8 +142,7 @@ def test_drop(box, clock):
     ball = box.get_by_role('application', name=re.compile('Ball at'))
     mouse, area = box.page.mouse, ball.bounding_box()
 
-    def at(x, y):
-        return area['x'] + x*area['width'], area['y'] + y*area['height']
+    def at(x, y): return area['x'] + x*area['width'], area['y'] + y*area['height']
 
     def is_at(x, y):
         a = clock.best[0] + (2*x - 1)*clock.reach
@@ -167,8 +160,7 @@ def test_drop(box, clock):
     mouse.move(*at(.1, .1))
     is_at(.9, .8)  # let go of
     before, name = path(box)[0], ball.get_attribute('aria-label')
-    for key in ('ArrowLeft', 'ArrowUp', 'Shift+ArrowUp'):
-        ball.press(key)
+    for key in ('ArrowLeft', 'ArrowUp', 'Shift+ArrowUp'): ball.press(key)
     close(path(box)[0] - before, double([-1, 0, 1.2])*clock.reach/20)
     expect(ball).not_to_have_attribute('aria-label', name)
 

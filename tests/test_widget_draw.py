@@ -37,8 +37,7 @@ def settle(box, text):
     box.page.wait_for_timeout(150)
 
 
-def signed(v):
-    return f'{v:+.2f}'.replace('-', '−')
+def signed(v): return f'{v:+.2f}'.replace('-', '−')
 
 
 def agrees(box):
@@ -95,8 +94,7 @@ def test_keyboard(box):
     settle(box, 'There is no ink yet')
     for word in BY_KEYS.split():
         key, times = word.split('*')
-        for _ in range(int(times)):
-            pad.press(key)
+        for _ in range(int(times)): pad.press(key)
     settle(box, 'A seven')
     agrees(box)
     [stroke] = box.evaluate('e => e.pad.strokes')

@@ -51,8 +51,7 @@ def strokes(box):
     return int(pad(box).get_attribute('aria-label').rsplit(': ')[-1])
 
 
-def pad(box):
-    return box.locator('.widget-pad')
+def pad(box): return box.locator('.widget-pad')
 
 
 def by_mouse(box, digit):

@@ -80,8 +80,7 @@ def test_pixels(box):
     warm(box)
     words = box.locator('.widget-numbers').first
     image = box.get_by_role('application', name='The image: a three')
-    for key in 'Right Down Left Up Up'.split():
-        image.press(f'Arrow{key}')
+    for key in 'Right Down Left Up Up'.split(): image.press(f'Arrow{key}')
     text = words.inner_text()
     assert 'row 13, column 14' in text
     numbers = re.findall(r'[+-]?\d+\.\d{4}', text.replace('−', '-'))
@@ -91,6 +90,5 @@ def test_pixels(box):
     weights = box.get_by_role('application', name='The weights')
     weights.click(position={'x': 20, 'y': 90})
     assert 'row 19, column 4' in words.inner_text()
-    for _ in range(30):
-        image.press('ArrowDown')
+    for _ in range(30): image.press('ArrowDown')
     assert 'row 27, column 4' in words.inner_text()  # at the edge it stops

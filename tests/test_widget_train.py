@@ -72,8 +72,7 @@ def curve(box):
 
 
 def knob(box, label, key, times=1):
-    for _ in range(times):
-        box.get_by_role('slider', name=label).press(key)
+    for _ in range(times): box.get_by_role('slider', name=label).press(key)
 
 
 def choose(box, label, value):
