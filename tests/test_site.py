@@ -20,7 +20,8 @@ from helpers import (
 )
 from playwright.sync_api import expect
 
-PAGES = [re.sub(r'^\d+_', '', path.stem) + '.html' for path in NOTEBOOKS] + ['404.html']
+SOURCES = [*NOTEBOOKS, *(ROOT/'nbs').glob('*.qmd')]
+PAGES = sorted(re.sub(r'^\d+_', '', path.stem) + '.html' for path in SOURCES)
 HOST = CFG['doc_host'] + BASE
 REPO = f'{CFG["git_url"]}/(?:blob|edit|tree|raw)/{CFG["branch"]}/([^?#]*)'
 

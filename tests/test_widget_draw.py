@@ -106,6 +106,7 @@ def test_keyboard(box):
 def test_cleared_while_drawing(box):
     pad, page = pad_of(box), box.page
     press(box, 'Clear')
+    pad.focus()
     area = pad.bounding_box()
     page.mouse.move(area['x'] + 60, area['y'] + 60)
     page.mouse.down()
