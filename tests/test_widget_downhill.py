@@ -187,7 +187,8 @@ def test_limit(box, clock):
 def test_words(box):
     walk(box, 40, 2)
     says(box, 'Converging')
-    walk(box, 1, 2)
+    set_rate(box, 1)
+    press(box, 'Step', 'Step')
     says(box, 'Creeping')
     expect(box.locator('.widget-numbers')).to_contain_text('At this pace')
 
