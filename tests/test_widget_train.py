@@ -218,7 +218,8 @@ def test_agrees(box, name):
 
     def model_of(values):
         w, b = values
-        return Linear(torch.tensor(w).double()[:, None], torch.tensor([b]).double())
+        w = torch.tensor(w, dtype=torch.float64)
+        return Linear(w[:, None], torch.tensor([b], dtype=torch.float64))
 
     model = model_of(box.page.evaluate(INIT))
     reopen(box, f'?loss={name}&shuffle=&bs=256&lr=0.3&scale=0.1&step=12')
