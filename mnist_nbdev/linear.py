@@ -67,7 +67,7 @@ def _mnist_value(
 def _bce_value(
     logits: Tensor,  # (n, 1)
     y: Tensor,  # (n, 1) of the same dtype, 1 is a three and 0 a seven
-) -> Tensor:  # () from 0 up, in nats; 0.69 for a model that always says one half
+) -> Tensor:  # () from 0 up; 0.69 for a model that always says one half
     "Average the binary cross-entropy. It is finite for all finite logits."
     log_p, log_not_p = F.logsigmoid(logits), F.logsigmoid(-logits)
     return -(y*log_p + (1 - y)*log_not_p).mean()

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -166,7 +167,7 @@ def _count_steps(n: int, epochs: int, bs: int) -> int:
             f'{epochs} epochs in batches of {bs}: choose whole numbers, '
             'and at least 1 image in a batch.'
         )
-    return epochs*-(-n//bs)
+    return epochs*ceil(n/bs)
 
 # %% ../nbs/04_train.ipynb #a955b87f
 def fit(

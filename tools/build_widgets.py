@@ -1,10 +1,12 @@
-"""Write the data of the pages that learn, nbs/widgets/*.{json,bin}, from the package's assets.
+"""Write the data of the pages that learn, nbs/widgets/*.{json,bin}, from the assets.
 
     python tools/build_widgets.py [--check]
 
-linear.json    the 785 numbers of the line that ships
-digits.bin     real threes and sevens, 784 bytes each, deflated; digits.json tells which they are: first the training images, then those held back
-drawings.json  100 drawings as strokes of a pen, in pixels of a pad of 140: validation digits, traced along the middle of their ink
+linear.json    the 785 numbers of the linear model that ships
+digits.bin     threes and sevens, 784 bytes each, deflated: first the training images,
+               then those held back; digits.json has their labels
+drawings.json  100 drawings as strokes of a pen, in pixels of a pad of 140: validation
+               digits, traced along the middle of their ink
 """
 import argparse
 import json
@@ -15,61 +17,88 @@ import numpy as np
 import torch
 from skimage.measure import approximate_polygon
 from skimage.morphology import skeletonize
+from torch.nn.functional import interpolate
 
 from mnist_nbdev.data import load_sample
-from mnist_nbdev.predict import load_model
+from mnist_nbdev.ship import load_model
 
 HERE = Path(__file__).resolve().parents[1]/'nbs'/'widgets'
 TRAIN, VALID, DRAWINGS = 800, 200, 100
 
 
-def write_json(value): return (json.dumps(value, separators=(',', ':')) + '\n').encode()
+def as_json(value):
+    "JSON in bytes, without spaces."
+    return (json.dumps(value, separators=(',', ':')) + '\n').encode()
 
 
 def linear():
     "The weights, each with the fewest digits that single precision needs."
-    shortest = lambda t: [float(str(np.float32(v))) for v in t.flatten()]
-    model = load_model('linear')
-    return {'linear.json': write_json({'w': shortest(model.w), 'b': shortest(model.b)[0]})}
+    w, b = (param.flatten().numpy() for param in load_model('linear'))
+    shortest = [float(str(weight)) for weight in w]
+    return {'linear.json': as_json({'w': shortest, 'b': float(str(b[0]))})}
 
 
 def digits(s):
-    "The first of a shuffle, seed 0, of the training images, and of the validation images."
+    "The first of a shuffle of the training images, and of the validation images."
     generator = torch.Generator().manual_seed(0)
-    train, valid = (torch.randperm(len(x), generator=generator)[:n] for x, n in ((s.train_x, TRAIN), (s.valid_x, VALID)))
+    train = torch.randperm(len(s.train_x), generator=generator)[:TRAIN]
+    valid = torch.randperm(len(s.valid_x), generator=generator)[:VALID]
     images = torch.cat([s.train_x[train], s.valid_x[valid]])
     labels = torch.cat([s.train_y[train], s.valid_y[valid]])[:, 0]
-    return {'digits.bin': zlib.compress((255*images).round().byte().numpy().tobytes(), 9),
-            'digits.json': write_json({'labels': ''.join('3' if y else '7' for y in labels), 'train': TRAIN})}
+    pixels = (255*images).round().byte().numpy()
+    text = ''.join('3' if y else '7' for y in labels)
+    return {'digits.bin': zlib.compress(pixels.tobytes(), 9),
+            'digits.json': as_json({'labels': text, 'train': TRAIN})}
+
+
+def neighbours(point, left):
+    "The points of a skeleton beside one."
+    row, col = point
+    around = [(row + dr, col + dc) for dr in (-1, 0, 1) for dc in (-1, 0, 1)]
+    return [q for q in around if q in left and q != point]
+
+
+def straightest(path, ahead):
+    "The next point with which a path turns as little as possible."
+    heading = np.subtract(path[-1], path[max(0, len(path) - 8)])
+
+    def straight(q):
+        step = np.subtract(q, path[-1])
+        return step @ heading/np.linalg.norm(step)
+    return max(sorted(ahead), key=straight)
 
 
 def trace(image):
-    "The strokes that draw a digit of 28x28: along its skeleton, each as far as it leads, turning as little as possible."
-    large = torch.nn.functional.interpolate(torch.as_tensor(image).double().reshape(1, 1, 28, 28), size=(140, 140), mode='bicubic')[0, 0].numpy()
+    "The strokes that draw a digit of 28x28, along its skeleton."
+    ink = torch.as_tensor(image).double().reshape(1, 1, 28, 28)
+    large = interpolate(ink, size=(140, 140), mode='bicubic')[0, 0].numpy()
     left = {tuple(p) for p in np.argwhere(skeletonize(large > .50001))}
-    near = lambda p: [q for dr in (-1, 0, 1) for dc in (-1, 0, 1) if (q := (p[0] + dr, p[1] + dc)) in left and q != p]
     strokes = []
     while left:
-        ends = [p for p in left if len(near(p)) == 1] or left
-        path = [min(ends)]
+        ends = [p for p in left if len(neighbours(p, left)) == 1]
+        path = [min(ends or left)]
         left.discard(path[0])
-        while ahead := near(path[-1]):
-            heading = np.subtract(path[-1], path[max(0, len(path) - 8)])
-            path.append(max(sorted(ahead), key=lambda q: np.subtract(q, path[-1]) @ heading/np.linalg.norm(np.subtract(q, path[-1]))))
+        while ahead := neighbours(path[-1], left):
+            path.append(straightest(path, ahead))
             left.discard(path[-1])
-        if len(path) > 6 or not strokes and not left: strokes.append(approximate_polygon(np.array(path), 1)[:, ::-1])
+        if len(path) > 6 or not strokes and not left:  # what is shorter is a spur
+            strokes.append(approximate_polygon(np.array(path), 1)[:, ::-1])
     return strokes
 
 
 def drawings(s):
-    "Fifty threes and fifty sevens, by turns, each moved, and drawn with one of several pens."
+    "Threes and sevens by turns, each moved, and drawn with one of several pens."
     rng, result = np.random.default_rng(0), []
-    rows = np.stack([rng.permutation(np.flatnonzero(s.valid_y[:, 0] == y))[:DRAWINGS//2] for y in (1, 0)], 1).ravel()
-    for i in rows:
+    rows = [rng.permutation(np.flatnonzero(s.valid_y[:, 0] == y))[:DRAWINGS//2]
+            for y in (1, 0)]
+    for i in np.stack(rows, 1).ravel():
         scale, shift = rng.uniform(.6, 1.1), rng.uniform(-15, 15, 2)
-        strokes = [np.clip((stroke - 70)*scale + 70 + shift, 4, 135).round().astype(int).tolist() for stroke in trace(s.valid_x[i])]
-        result.append({'digit': 3 if s.valid_y[i] else 7, 'row': int(i), 'strokes': strokes, 'radius': float(rng.choice([3.5, 5.5, 8]))})
-    return {'drawings.json': write_json(result)}
+        moved = [((stroke - 70)*scale + 70 + shift).clip(4, 135).round().astype(int)
+                 for stroke in trace(s.valid_x[i])]
+        result.append({'digit': 3 if s.valid_y[i] else 7, 'row': int(i),
+                       'strokes': [stroke.tolist() for stroke in moved],
+                       'radius': float(rng.choice([3.5, 5.5, 8]))})
+    return {'drawings.json': as_json(result)}
 
 
 def files():
@@ -78,17 +107,21 @@ def files():
     return linear() | digits(s) | drawings(s)
 
 
-def differences():
-    "Complain of each committed file that is not what the package gives; deflated bytes may differ where what they hold does not."
-    plain = lambda name, data: zlib.decompress(data) if name.endswith('.bin') else data
-    return [f'{name} is not what tools/build_widgets.py writes' for name, data in files().items() if plain(name, (HERE/name).read_bytes()) != plain(name, data)]
+def differs(name, data):
+    "Whether a committed file holds something else; deflated bytes may differ."
+    stored = (HERE/name).read_bytes()
+    if name.endswith('.bin'): return zlib.decompress(stored) != zlib.decompress(data)
+    return stored != data
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--check', action='store_true', help='compare with the committed files instead of writing them')
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--check', action='store_true',
+                        help='compare with the committed files instead of writing them')
     if parser.parse_args().check:
-        if found := differences(): raise SystemExit('\n'.join(found))
+        found = [name for name, data in files().items() if differs(name, data)]
+        if found: raise SystemExit(f'Not what this writes: {", ".join(found)}')
     else:
         for name, data in files().items():
             (HERE/name).write_bytes(data)

@@ -1,9 +1,9 @@
-// Where a line stops: a line and a small network learn the same points. Beside 07_nets.
+// Where a linear model stops: it and a small network learn the same points. Beside 10_nets.
 
 import {LOSSES, backward, clamp, countErrors, initLinear, initMlp, logits, sgdStep, sigmoid} from './maths.js';
 import {dot, once, paintPixels, player, pointing, redBlue, write} from './page.js';
 
-const SIDE = 280, GRID = 48, {loss, grad} = LOSSES.bce;
+const SIDE = 280, GRID = 48, {loss, grad} = LOSSES.bce_loss;
 
 const CELLS = Array.from({length: GRID**2}, (_, i) => [i % GRID, GRID - 1 - Math.floor(i/GRID)].map(v => (2*v + 1)/GRID - 1)), INPUTS = Float64Array.from(CELLS.flat());  // where the models are asked
 const pixels = ([a, b]) => [SIDE/2*(1 + a), SIDE/2*(1 - b)];

@@ -1,4 +1,4 @@
-// Draw a digit; see what the line sees, what each pixel says, and how it adds up. Beside 05_explain, and at home.
+// Draw a digit; see what the model sees, what each pixel says, and their sum. Beside 24_explain, and on the home page.
 
 import {evidence, logits, sigmoid, toMnist} from './maths.js';
 import {Clock, Pad, calm, formatPercent, grey, load, loadLinear, once, redBlue} from './page.js';
@@ -23,7 +23,7 @@ function paintEvidence(c, {pixels, parts, place: {x, y, side}}) {  // on the dra
   });
 }
 
-function showSums(lines, {three = 0, seven = 0, z = 0}, bias) {  // each begins where the last has come to
+function showSums(lines, {three = 0, seven = 0, z = 0}, bias) {  // each bar begins where the one before ends
   const low = Math.min(0, three + seven, z), width = Math.max(three, z, low + 1) - low;
   [[three, 0], [seven, three], [bias, three + seven], [z, 0]].forEach(([size, from], i) => {
     const [number, bar] = lines[i].children;
@@ -38,7 +38,7 @@ export default async function draw({paper, seen, why, sums, verdict, spoken, thr
 
   const show = once(() => {
     const began = performance.now();
-    if (began < rest) return show();  // the pen comes first: thinking takes at most a third of the time
+    if (began < rest) return show();  // drawing comes first: the model takes at most a third of the time
     now = judge(line, pad);
     pad.paint();
     const {pixels = new Float64Array(784), parts = pixels, z, p, problem} = now, answer = z > 0 ? 'three' : 'seven', sure = formatPercent(Math.max(p, 1 - p));
@@ -46,7 +46,7 @@ export default async function draw({paper, seen, why, sums, verdict, spoken, thr
     why.pixels(parts, redBlue, '', STRONGEST);
     showSums(sums.children, now, line.b);
     verdict.innerHTML = problem ?? `A <span class="${answer}">${answer}</span>, ${sure} sure. The probability of a three is σ(${signed(z)}) = ${p.toFixed(4)}.`;
-    clearTimeout(later); later = setTimeout(speak, 700, problem ? '' : `A ${answer}, ${sure} sure`);  // once things have settled
+    clearTimeout(later); later = setTimeout(speak, 700, problem ? '' : `A ${answer}, ${sure} sure`);  // when nothing has changed for a while
     rest = 3*performance.now() - 2*began;
   });
 

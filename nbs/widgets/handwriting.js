@@ -1,56 +1,31 @@
-// Twenty digits by the reader's hand: which does the line read? And files of them, for mnist_train. On a page of its own.
+// Twenty digits by the reader's hand: which does the linear model read? And a table of them, for mnist_train.
+// On a page of its own.
 
 import {Random, logits, sigmoid, toMnist, wilson} from './maths.js';
 import {Pad, formatPercent, grey, load, loadLinear, once, picture} from './page.js';
 
 const N = 20, KEY = 'mnist_nbdev: handwriting';
 
-const fresh = () => ({at: 0, drawings: Array.from(new Random(Date.now()).permutation(N), i => ({asked: i < N/2 ? 3 : 7, strokes: []}))});  // the drawing `at` is asked for
-
-// ---- files, byte by byte
-
-const ascii = text => Array.from(text, c => c.charCodeAt());
-
-const little = (n, size = 4) => Array.from({length: size}, (_, i) => n >>> 8*i & 255);  // the least byte first
-
-const crc = bytes => ~bytes.reduce((c, byte) => {  // the checksum CRC-32
-  c ^= byte;
-  for (let k = 0; k < 8; k++) c = c >>> 1 ^ (c & 1 && 0xEDB88320);
-  return c;
-}, -1);
-
-async function png(pixels) {
-  const canvas = document.createElement('canvas'), image = new ImageData(28, 28);
-  canvas.width = canvas.height = 28;
-  pixels.forEach((v, i) => image.data.set([v, v, v, 255], 4*i));
-  canvas.getContext('2d').putImageData(image, 0, 0);
-  return new Uint8Array(await (await new Promise(done => canvas.toBlob(done))).arrayBuffer());
+function fresh() {  // ten threes and ten sevens, shuffled; the drawing `at` is asked for
+  const order = Array.from(new Random(Date.now()).permutation(N));
+  return {at: 0, drawings: order.map(i => ({asked: i < N/2 ? 3 : 7, strokes: []}))};
 }
 
-function zip(files) {  // [[name, bytes], …], not compressed: each after its head; then all heads again
-  const body = [], list = [], count = little(files.length, 2);
-  for (const [name, data] of files) {
-    const size = little(data.length), head = [10, 0, ...little(0, 6), 33, 0, ...little(crc(data)), ...size, ...size, name.length, 0, 0, 0];  // 33: 1 January 1980
-    list.push(...ascii('PK\x01\x02\n\0'), ...head, ...little(0, 10), ...little(body.length), ...ascii(name));
-    body.push(...ascii('PK\x03\x04'), ...head, ...ascii(name), ...data);
-  }
-  return Uint8Array.from([...body, ...list, ...ascii('PK\x05\x06'), ...little(0), ...count, ...count, ...little(list.length), ...little(body.length), 0, 0]);
+// ---- a table to take home
+
+const head = ['label', ...Array.from({length: 784}, (_, i) => `pixel${i}`)];
+
+const csv = answers => [head, ...answers.map(a => [a.asked, a.pixels]), ''].join('\n');  // a row a drawing
+
+function download(name, text) {
+  const href = URL.createObjectURL(new Blob([text]));
+  Object.assign(document.createElement('a'), {href, download: name}).click();
 }
-
-async function pictures(answers) {  // every fifth of a digit for validation
-  const n = {3: 0, 7: 0}, files = [];
-  for (const {asked, pixels} of answers) files.push([`${++n[asked] % 5 ? 'train' : 'valid'}/${asked}/${100 + n[asked]}.png`, await png(pixels)]);
-  return zip(files);
-}
-
-const csv = answers => [['label', ...Array.from({length: 784}, (_, i) => `pixel${i}`)], ...answers.map(a => [a.asked, a.pixels]), ''].join('\n');
-
-const download = (name, content) => Object.assign(document.createElement('a'), {href: URL.createObjectURL(new Blob([content])), download: name}).click();
 
 // ---- the result
 
-function judge(line, drawings) {
-  const z = logits(line, drawings.flatMap(d => d.pixels).map(v => v/255));
+function judge(model, drawings) {
+  const z = logits(model, drawings.flatMap(d => d.pixels).map(v => v/255));
   return drawings.map((d, i) => ({...d, answer: z[i] > 0 ? 3 : 7, p: sigmoid(Math.abs(z[i]))}));
 }
 
@@ -66,8 +41,10 @@ function addCard(cards, {asked, answer, p, sample, pixels}) {  // a drawing as t
 
 // ---- the widget
 
-export default async function handwriting({task, asking, paper, next, back, undo, clear, sample, result, low, high, mine, counts, cards, table, zipped, forget}) {
-  const [line, samples] = await Promise.all([loadLinear(), load('drawings.json')]);
+export default async function handwriting(parts) {
+  const {task, asking, paper, next, back, undo, clear, sample, forget} = parts;
+  const {result, low, high, mine, counts, cards, table} = parts;
+  const [model, samples] = await Promise.all([loadLinear(), load('drawings.json')]);
   let state, answers, tried = 0;
   const now = () => state.drawings[state.at];
 
@@ -98,9 +75,9 @@ export default async function handwriting({task, asking, paper, next, back, undo
   }
 
   function judgeAll() {
-    answers = judge(line, state.drawings);
+    answers = judge(model, state.drawings);
     const own = answers.filter(a => !a.sample);
-    task.textContent = `The line read ${right(answers)} of ${N} right: ${formatPercent(right(answers)/N)}.`;
+    task.textContent = `The model read ${right(answers)} of ${N} right: ${formatPercent(right(answers)/N)}.`;
     [low.textContent, high.textContent] = wilson(right(answers), N).map(formatPercent);
     mine.textContent = own.length % N ? `Of your own ${own.length} it read ${right(own)} right; the others are samples.` : '';
     [33, 37, 73, 77].forEach((both, i) => { counts.querySelectorAll('td')[i].textContent = answers.filter(a => 10*a.asked + a.answer === both).length; });
@@ -120,7 +97,6 @@ export default async function handwriting({task, asking, paper, next, back, undo
   };
   paper.addEventListener('keydown', ({key}) => { if (key === 'Enter') go(1); });
   table.onclick = () => download('my-digits.csv', csv(answers));
-  zipped.onclick = async () => download('my-digits.zip', await pictures(answers));
   forget.onclick = () => confirm('Forget them, and start again?') && begin(fresh());
   try { begin(JSON.parse(localStorage.getItem(KEY))); } catch { begin(fresh()); }  // nothing was kept
 }

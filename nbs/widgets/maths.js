@@ -1,5 +1,5 @@
 // The mathematics of the pages that learn: what the package does, under the same names. A matrix is an array, row after row.
-// tools/check_widgets.py fails where the two differ.
+// tests/test_widgets.py fails where the two differ.
 
 const {PI, abs, ceil, cos, exp, floor, hypot, imul, log, log1p, max, min, round, sqrt} = Math;
 
@@ -32,7 +32,7 @@ export class Random {  // mulberry32 (Tommy Ettinger, 2017): the same in every b
   }
 }
 
-// ---- the linear model (02_linear): {w: Float64Array(n), b: a number}
+// ---- the linear model (03_linear): {w: Float64Array(n), b: a number}
 
 export function initLinear(seed, n = 784, scale = 1) {
   const random = new Random(seed);
@@ -56,11 +56,11 @@ const logSigmoid = z => min(z, 0) - log1p(exp(-abs(z)));  // without overflow
 const each = (z, y, term) => z.map((zi, i) => term(zi, y[i])/z.length);
 
 export const LOSSES = {  // of logits and labels (1 is a three), with the derivative in each logit
-  mean: {
+  mnist_loss: {
     loss: (z, y) => sum(each(z, y, (z, y) => abs(y - sigmoid(z)))),
     grad: (z, y) => each(z, y, (z, y) => (sigmoid(z) < y ? -1 : 1)*sigmoid(z)*(1 - sigmoid(z))),
   },
-  bce: {
+  bce_loss: {
     loss: (z, y) => sum(each(z, y, (z, y) => -y*logSigmoid(z) - (1 - y)*logSigmoid(-z))),
     grad: (z, y) => each(z, y, (z, y) => sigmoid(z) - y),
   },
@@ -80,16 +80,16 @@ export function sgdStep(model, grad, lr) {
   model.b -= lr*grad.b;
 }
 
-export const evidence = ({w}, x) => w.map((wj, j) => wj*x[j]);  // of one image (05_explain)
+export const evidence = ({w}, x) => w.map((wj, j) => wj*x[j]);  // of one image (24_explain)
 
 export const countErrors = (z, y) => sum(z.map((zi, i) => zi > 0 !== y[i] > .5));
 
-export function wilson(errors, n, q = 1.959963984540054) {  // 95% interval of a share (06_evaluate)
+export function wilson(errors, n, q = 1.959963984540054) {  // 95% interval of a share (05_evaluate)
   const lower = e => (e + q*q/2 - q*sqrt(e*(n - e)/n + q*q/4))/(n + q*q);
   return [lower(errors), 1 - lower(n - errors)];
 }
 
-// ---- training (03_train)
+// ---- training (04_train)
 
 export class Trainer {  // the loop of `fit`, a step at a time; settings may change after some: {120: {lr: .01}}
   constructor({train, valid}, start, changes = {}) {  // start: {lr, bs, loss, scale, seed, shuffle}
@@ -122,9 +122,9 @@ export class Trainer {  // the loop of `fit`, a step at a time; settings may cha
   }
 }
 
-// ---- a hidden layer (07_nets)
+// ---- a hidden layer (10_nets)
 
-class Mlp {  // each hidden unit is a line, cut off below zero; on top is another
+class Mlp {  // each hidden unit is a linear model, cut off below zero; on top is another
   constructor(units, top) { Object.assign(this, {units, top}); }
 
   hiddenLayer(x) {
@@ -134,7 +134,7 @@ class Mlp {  // each hidden unit is a line, cut off below zero; on top is anothe
 
   logits(x) { return logits(this.top, this.hiddenLayer(x)); }
 
-  backward(x, dlogits) {  // nothing goes back through what was cut off
+  backward(x, dlogits) {  // no gradient goes back through a unit that was cut off
     const {units, top} = this, h = this.hiddenLayer(x), k = units.length;
     return new Mlp(units.map(({w}, u) => backward(x, dlogits.map((d, i) => h[i*k + u] > 0 ? d*top.w[u] : 0), w.length)), backward(h, dlogits, k));
   }
@@ -170,7 +170,7 @@ export function addSegment(ink, size, [x0, y0], [x1, y1], radius) {  // of a str
   const dx = x1 - x0, dy = y1 - y0, length = dx*dx + dy*dy;
   for (let y = low(y0, y1); y <= high(y0, y1); y++) for (let x = low(x0, x1); x <= high(x0, x1); x++) {
     const along = length && clamp(((x - x0)*dx + (y - y0)*dy)/length), distance = hypot(x - x0 - along*dx, y - y0 - along*dy);
-    ink[y*size + x] = max(ink[y*size + x], round(255*clamp(radius + .5 - distance))/255);  // as bytes would have it
+    ink[y*size + x] = max(ink[y*size + x], round(255*clamp(radius + .5 - distance))/255);  // rounded as a byte is
   }
 }
 
@@ -180,9 +180,9 @@ export function drawStrokes(strokes, size, radius) {  // lists of points [x, y]
   return ink;
 }
 
-// ---- from a drawing to what MNIST's makers would have made of it (10_prepare)
+// ---- from a drawing to what MNIST's makers would have made of it (22_prepare)
 //
-// A picture is {w, h, v}: width, height, values. A drawing is dark ink on white paper: nobody has to ask which is which.
+// A picture is {w, h, v}: width, height, values. A drawing is always dark ink on white paper.
 
 const SIZE = 28, BOX = 20, FINE = 160;
 
@@ -310,7 +310,7 @@ function inkBox(ink, share) {
   return boxOf(ink, v => v > share*most);
 }
 
-function label(mask) {  // numbers the parts that hang together
+function label(mask) {  // numbers the connected parts
   const labels = map(mask, () => 0), {w, v} = labels;
   let n = 0;
   mask.v.forEach((marked, start) => {
@@ -324,7 +324,7 @@ function label(mask) {  // numbers the parts that hang together
   return [labels, n];
 }
 
-function wipe(grey) {  // what is not of the digit; gives where that is
+function wipe(grey) {  // what is no part of the digit; returns where that is
   const ink = map(grey, g => (1 - g)/1.08), mask = map(bothWays(ink, a => correlateRows(a, [1/3, 1/3, 1/3])), v => +(v > .04)), [labels, n] = label(mask);
   if (!n) throw Error(NO_INK);
   const parts = Array.from({length: n}, (_, k) => ({...boxOf(labels, v => v === k + 1), ink: sum(ink.v.filter((_, i) => labels.v[i] === k + 1))}));
@@ -347,7 +347,7 @@ function trace(grey, mask, box) {
   return map(smooth, v => clamp((v/full - .25)/.55));
 }
 
-function asPen(ink) {  // drawn again, if the pen was too thin or too thick
+function asPen(ink) {  // draws it again if the pen was too thin or too thick
   const side = max(ink.w, ink.h), inner = distances(map(padded(ink, 1), v => +(v > .5))).v.filter(d => d > 0);
   const width = inner.length ? 4*sum(inner)/inner.length - 2 : 0, grow = (clamp(width, .08*side, .21*side) - width)/2;
   if (abs(grow) < .5) return ink;
@@ -360,7 +360,7 @@ function fitBox(ink) {  // a fifth of the stroke at full strength
   return map(fitted, v => min(1, v/full));
 }
 
-function corner(ink) {  // that brings the centre of mass to the middle
+function corner(ink) {  // of the 28x28 in which the centre of mass is in the middle
   const moment = along => sum(ink.v.map((v, i) => v*along(i)))/sum(ink.v);
   const place = (centre, n) => clamp(halfEven(SIZE/2 - centre), 0, SIZE - n);
   return [place(moment(i => i % ink.w), ink.w), place(moment(i => floor(i/ink.w)), ink.h)];

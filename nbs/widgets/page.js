@@ -36,7 +36,7 @@ export async function load(name) {  // a file beside this one
   return answer.text();
 }
 
-export async function loadLinear() {  // the line that ships
+export async function loadLinear() {  // the linear model that ships
   const {w, b} = await load('linear.json');
   return {w: Float64Array.from(w), b};
 }

@@ -1,4 +1,4 @@
-// One step of learning, on one image: forward, backward, update. Beside 02_linear, whose cell computes the same.
+// One step of learning, on one image: forward, backward, update. Beside 03_linear, whose cell computes the same.
 
 import {LOSSES, backward, clamp, evidence, logits, sgdStep, sigmoid} from './maths.js';
 import {grey, pointing, redBlue} from './page.js';

@@ -1,18 +1,18 @@
-// Train here: the loop of 03_train, each step to be seen, each run in the address.
+// Train here: the loop of 04_train, step by step; the address of the page holds the run.
 
 import {Trainer, clamp} from './maths.js';
 import {Clock, calm, ink, loadDigits, redBlue, write, writeAddress} from './page.js';
 
-const START = {lr: .1, bs: 64, loss: 'bce', scale: .03, seed: 4, shuffle: 'yes'};
+const START = {lr: .1, bs: 64, loss: 'bce_loss', scale: .03, seed: 4, shuffle: 'yes'};
 const MOST = 3000, GOAL = 6;  // steps; errors
 
-function readRun(knobs) {  // ?lr=0.1&…&step=400&then=120-lr-0.01_300-bs-256, from anybody: what is not on offer is ignored
+function readRun(knobs) {  // ?lr=0.1&…&step=400&then=120-lr-0.01_300-bs-256; values that the page does not offer are ignored
   const asked = new URLSearchParams(location.search), start = {...START}, changes = {}, set = (settings, name, text) => {
     const {values, options} = knobs[name], value = (values ?? Array.from(options, o => o.value)).find(v => `${v}` === text);
     if (value !== undefined) settings[name] = value;
   };
   for (const name in START) set(start, name, asked.get(name));
-  for (const [, at, name, text] of (asked.get('then') ?? '').matchAll(/(?:^|_)(\d{1,4})-(lr|bs|loss|shuffle)-([a-z\d.]*)/g)) set(changes[+at] ??= {}, name, text);
+  for (const [, at, name, text] of (asked.get('then') ?? '').matchAll(/(?:^|_)(\d{1,4})-(lr|bs|loss|shuffle)-([a-z\d.]*(?:_loss)?)/g)) set(changes[+at] ??= {}, name, text);
   return [clamp(parseInt(asked.get('step')) || 0, 0, MOST), start, changes];
 }
 
@@ -21,18 +21,18 @@ const writeRun = ({start, steps, changes}) => writeAddress({...start, step: step
 export default async function train({many, few, play, step, reset, share, presets, lr, bs, loss, scale, seed, shuffle, words, exploded, crowd, weights, losses, mistakes}, _, root) {
   const data = await loadDigits(), {n, x, y} = data.valid, knobs = {lr, bs, loss, scale, seed, shuffle}, images = document.createElement('canvas'), pixels = new ImageData(28, 28*n);
   Object.assign(images, {width: 28, height: 28*n});
-  x.forEach((v, i) => { pixels.data[4*i + 3] = 255*v; });  // one below the other, ink on nothing
+  x.forEach((v, i) => { pixels.data[4*i + 3] = 255*v; });  // one below the other, on a transparent ground
   images.getContext('2d').putImageData(pixels, 0, 0);
   let [goal, ...asked] = readRun(knobs), run = new Trainer(data, ...asked), playing = false, later;
 
-  function paintCrowd(c, width, height) {  // each at its logit, squeezed
+  function paintCrowd(c, width, height) {  // each image at its logit, squeezed into the width
     const half = height/2, side = 20;
     run.z.forEach((z, i) => {
       const place = [(width - side)*(.5 + Math.atan(z/3)/Math.PI), (1 - y[i])*half + .618*i % 1*(half - side), side, side];
       c.drawImage(images, 0, 28*i, 28, 28, ...place);
       if (z > 0 !== y[i] > 0) c.strokeRect(...place);
     });
-    c.globalCompositeOperation = 'source-atop';  // colours what is there
+    c.globalCompositeOperation = 'source-atop';  // colours only the ink
     ['w-three', 'w-seven'].forEach((name, i) => { c.fillStyle = ink(c, name); c.fillRect(0, i*half, width, half); });
     c.globalCompositeOperation = 'source-over';
     c.fillStyle = ink(c, 'w-ink'); c.fillRect(width/2, 0, 1, height);
