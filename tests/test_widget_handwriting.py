@@ -23,9 +23,8 @@ SAMPLES = """box => {
     press('Next');
   }
 }"""
-PIXELS = """(_, i) => JSON.parse(Object.values(localStorage)[0]).drawings[i].pixels"""
-EMPTY = """Object.values(localStorage).every(text =>
-  JSON.parse(text).drawings.every(d => !d.strokes.length && !d.pixels))"""
+KEY = 'mnist_nbdev: handwriting'
+STORED = f"JSON.parse(localStorage.getItem('{KEY}')).drawings"
 WILSON = """async () => {
   const {wilson} = await import(new URL('widgets/maths.js', document.baseURI));
   return [0, 1, 7, 20].map(errors => wilson(errors, 20));
@@ -90,11 +89,12 @@ def test_second_thoughts(box):
 
     press(box, 'Back')  # to the sample, which is drawn anew
     assert asked(box) == (first, 1) and strokes(box) > 0
-    before = box.evaluate(PIXELS, 0)
+    before = box.page.evaluate(f'{STORED}[0].pixels')
     press(box, 'Clear')
     by_mouse(box, first)
     press(box, 'Next')
-    assert box.evaluate(PIXELS, 0) != before  # what was redrawn is what counts
+    now = box.page.evaluate(f'{STORED}[0].pixels')
+    assert now != before  # what was redrawn is what counts
     assert asked(box) == (second, 2) and strokes(box) == 1  # as it was left
     reload(box)
     assert asked(box) == (second, 2) and strokes(box) == 1
@@ -152,7 +152,7 @@ def test_twenty(box, tmp_path):
     assert box.locator('.widget-card').all_inner_texts() == said
     press(box, 'Forget my drawings')
     assert asked(box)[1] == 1
-    page.wait_for_function(EMPTY)
+    page.wait_for_function(f'{STORED}.every(d => !d.strokes.length && !d.pixels)')
 
 
 def check_result(box, digits, x, samples):
@@ -188,8 +188,7 @@ def test_wilson(box):
     '{"at":20,"drawings":[{"asked":3}]}', '{"at":1.5,"drawings":[1]}', '{'
 ))
 def test_nonsense_stored(box, stored):
-    script = "(_, text) => localStorage.setItem('mnist_nbdev: handwriting', text)"
-    box.evaluate(script, stored)
+    box.page.evaluate(f"text => localStorage.setItem('{KEY}', text)", stored)
     reload(box)
     expect(box.locator('.widget-verdict')).to_contain_text('1 of 20')
     assert asked(box)[1] == 1
