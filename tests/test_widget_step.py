@@ -36,12 +36,12 @@ def shown(box):
 
 
 def printed(page, loss, image):
-    "The row of the table that the chapter's cell printed."
-    lines = page.locator('pre', has_text='loss after').last.inner_text().splitlines()
-    names = re.findall(r'(?:loss|z|p|slope)(?: after)?', lines[0].split('image')[1])
-    rows = [line.split() for line in lines[1:]]
+    "The row of the table that the chapter's cell shows."
+    table = page.locator('main table', has_text='loss after')
+    head, *rows = [row.split('\t') for row in table.locator('tr').all_inner_texts()]
     numbers = next(row[2:] for row in rows if row[:2] == [loss, image])
-    return dict(zip(names, map(float, numbers), strict=True))
+    numbers = [float(number.replace('−', '-')) for number in numbers]
+    return dict(zip(head[2:], numbers, strict=True))
 
 
 @pytest.mark.parametrize('image', ('three', 'seven'))
