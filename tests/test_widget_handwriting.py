@@ -130,7 +130,7 @@ def test_twenty(box, tmp_path):
     digits, samples = draw_twenty(box)
     box.get_by_role('table').wait_for()
     with page.expect_download() as coming:
-        press(box, 'Download a table')
+        press(box, 'Download a table (CSV)')
     table = tmp_path/coming.value.suggested_filename
     coming.value.save_as(table)
     assert [url for url in requests if not url.startswith('blob:')] == []
