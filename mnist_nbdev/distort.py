@@ -78,7 +78,7 @@ def warp(
     cos, sin, one, zero = angle.cos(), angle.sin(), torch.ones(n), torch.zeros(n)
     rotate, slant = _matrices(cos, -sin, sin, cos), _matrices(one, slant, zero, one)
     A = rotate @ slant @ _matrices(wide.exp(), zero, zero, high.exp())
-    grid = F.affine_grid(1.3*F.pad(A, (0, 1)), (n, 1, size, size), align_corners=False)
+    grid = F.affine_grid(1.3*F.pad(A, (0, 1)), [n, 1, size, size], align_corners=False)
     bend = .05*strength*_between(n, 0, 1, generator)
     bend = bend*torch.randn(n, 2, 5, 5, generator=generator)
     bend = F.interpolate(bend, (size, size), mode='bicubic', align_corners=True)
@@ -137,7 +137,7 @@ def refit(
     pixel = 2*longest/20/s  # the width of a pixel of the result
     shift = (2*_centre(x) + 1)/s - 1 - scale/size + pixel*jitter
     theta = torch.cat([scale*torch.eye(2), shift], 2)
-    grid = F.affine_grid(theta, (n, 1, size, size), align_corners=False)
+    grid = F.affine_grid(theta, [n, 1, size, size], align_corners=False)
     fitted = F.grid_sample(F.avg_pool2d(x, 3, 1, 1), grid, align_corners=False)
     return fitted/fitted.amax((1, 2, 3), keepdim=True).clamp(min=.1)
 
@@ -182,6 +182,12 @@ def residue(
     return _soil(_change_strokes(x, generator), generator)
 
 # %% ../nbs/11_distort.ipynb #51afb270
+def _or_before(x: Tensor, before: Tensor, share: float) -> Tensor:
+    "Take `before` where less than a share of its ink is left."
+    ink, ink_before = x.sum((2, 3), keepdim=True), before.sum((2, 3), keepdim=True)
+    return torch.where(ink > share*ink_before, x, before)
+
+
 def augment(
     x: Tensor,  # (n, 784) images in [0, 1]
     generator: torch.Generator,  # of the random numbers
@@ -192,8 +198,8 @@ def augment(
     x = x.reshape(-1, 1, 28, 28)
     warped = warp(x, generator, strength)
     y = thicken(warped, strength*_between(len(x), -1.6, 2.6, generator))
-    enough = y.sum((2, 3), keepdim=True) > .25*warped.sum((2, 3), keepdim=True)
-    y = residue(refit(torch.where(enough, y, warped), generator), generator)
+    fitted = refit(_or_before(y, warped, .25), generator)
+    y = _or_before(residue(fitted, generator), fitted, .5)
     return torch.where(_between(len(x), 0, 1, generator) < clean, x, y).flatten(1)
 
 # %% ../nbs/11_distort.ipynb #d157b000
@@ -260,7 +266,9 @@ def _shape(rng: np.random.Generator) -> np.ndarray:
             circle = (56, 56, rng.uniform(20, 50))
             sides, turn = int(rng.integers(3, 9)), rng.uniform(0, 90)
             draw.regular_polygon(circle, sides, turn, fill, 255, width)
-        elif kind == 4: draw.arc(box, *rng.uniform(0, 360, 2), 255, width)
+        elif kind == 4:
+            start, end = rng.uniform(0, 360, 2)
+            draw.arc(box, start, end, 255, width)
         else: draw.line(points[:2], 255, width)
     return _ink_of(image)
 
@@ -305,7 +313,7 @@ def _cut(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     a, b = x[rng.integers(len(x), size=2)]
     gap = np.zeros((20, rng.integers(0, 4)), np.float32)
     kind = rng.integers(6)
-    if kind == 0: return np.rot90(one(2, 3, 4, 5, 7), 2*rng.integers(2) + 1)
+    if kind == 0: return np.rot90(one(2, 3, 4, 5, 7), 2*int(rng.integers(2)) + 1)
     if kind == 1: return one(2, 3, 4, 7)[:, ::-1]
     if kind == 2: return np.concatenate([a[4:24, 4:24], gap, b[4:24, 4:24]], 1)
     if kind == 3: return np.maximum(a, np.roll(b, rng.integers(-6, 7, 2), (0, 1)))
@@ -320,7 +328,7 @@ def neither(
     seed: int = 0,  # of the random numbers
 ) -> Tensor:  # (n or fewer, 784) float32 in [0, 1]
     "Make images of no digit, fitted and centred as MNIST's are."
-    from tqdm.auto import tqdm
+    from tqdm import tqdm
     rng, images = np.random.default_rng(seed), []
     digits, labels = x.reshape(-1, 28, 28).numpy(), y.numpy()
     def cut(rng): return _cut(rng, digits, labels)

@@ -178,7 +178,7 @@ def _load_checkpoint(path: Path, recipe: dict) -> tuple[int, dict[str, Tensor]]:
 # %% ../nbs/34_distributed.ipynb #150a998d
 def _on_rank_0(f: Callable[[], Any]) -> Any:
     "Do something once and tell all the result; a `ValueError` is raised in all."
-    answer = [None]
+    answer: list[Any] = [None]
     if dist.get_rank() == 0:
         try: answer = [f()]
         except ValueError as error: answer = [error]
@@ -226,14 +226,14 @@ def train(
     _check_data(data, model, _LOSSES[recipe.loss])
     known = {**asdict(recipe), 'images': len(x)}
     done = _resume(model, checkpoint, known)
-    writes = checkpoint and dist.get_rank() == 0
+    first = dist.get_rank() == 0
     total = recipe.epochs*-(-len(x)//recipe.bs)
     left = islice(steps(len(x), recipe), done, None)
     bar = _bar(progress, iterable=left, desc='steps', total=total, initial=done)
     with torch.inference_mode():
         for step, batch in enumerate(bar, done + 1):
             _step_together(model, x, y, batch, recipe)
-            if writes and step % every == 0:
+            if checkpoint and first and step % every == 0:
                 _save_checkpoint(checkpoint, step, model, known)
     return model
 
@@ -319,7 +319,7 @@ def _write_parquet(parts: Iterable[Path], file: BinaryIO) -> None:
     "Write the rows of all parts as Parquet."
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
-    read = (str, int, float, 'True'.__eq__, str)
+    read: tuple[Callable, ...] = (str, int, float, 'True'.__eq__, str)
     types = (pa.string(), pa.int8(), pa.float64(), pa.bool_(), pa.string())
     schema = pa.schema(list(zip(COLUMNS, types)))
     with ParquetWriter(file, schema) as writer:
@@ -350,12 +350,13 @@ _Hand = tuple[int, list[str]]  # the number of a shard, and the names of its fil
 
 def _deal(shards: Iterator[_Hand] | None) -> _Hand | None:
     "Hand every process its next shard; an empty one at the end, and None after that."
-    size, mine = dist.get_world_size(), [None]
-    if dist.get_rank() != 0: dist.scatter_object_list(mine, None)
-    else:
+    mine: list[Any] = [None]
+    hands: list[Any] | None = None
+    if shards is not None:  # on rank 0
+        size = dist.get_world_size()
         hands = list(islice(shards, size))
-        spare = (-1, []) if hands else None
-        dist.scatter_object_list(mine, hands + [spare]*(size - len(hands)))
+        hands += [(-1, []) if hands else None]*(size - len(hands))
+    dist.scatter_object_list(mine, hands)
     return mine[0]
 
 # %% ../nbs/34_distributed.ipynb #77c8ee64
@@ -365,7 +366,7 @@ def _score_round(hand: _Hand, folder: Path, parts: Path, model: str) -> list[tup
     if names:
         path = _part_path(parts, number, folder, names, model)
         report = path.name, len(names), _score_shard(path, folder, names, model)
-    reports = [None]*dist.get_world_size()
+    reports: list[Any] = [None]*dist.get_world_size()
     dist.gather_object(report, reports if dist.get_rank() == 0 else None)
     return [report for report in reports if report]
 

@@ -85,7 +85,7 @@ def _mnist_grad(
 def relative_error(
     a: Tensor,  # a gradient
     b: Tensor,  # another, of the same shape
-) -> float:  # 0 where they agree, about 1 where they have nothing in common
+) -> float:  # 0 where they agree, 2 where they are opposite
     "Divide the length of the difference by that of the longer of the two."
     longer = torch.maximum(a.norm(), b.norm())
     return float((a - b).norm()/longer.clamp(min=torch.finfo(a.dtype).tiny))
@@ -101,8 +101,8 @@ def _bce_grad(
 
 # %% ../nbs/03_linear.ipynb #658c177a
 def _check_labels(logits: Tensor, y: Tensor) -> None:
-    "Raise `ValueError` unless the labels are a column that fits the logits."
-    if y.shape != logits.shape:
+    "Raise `ValueError` unless labels and logits are columns that fit each other."
+    if y.shape != logits.shape or y.shape[1:] != (1,):
         raise ValueError(
             f'The labels have shape {tuple(y.shape)} and the logits '
             f'{tuple(logits.shape)}: labels are a column; y.reshape(-1, 1) makes one.'

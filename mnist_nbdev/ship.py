@@ -81,7 +81,7 @@ def train_net(
     n_others: int = 20_000,  # images of no digit
 ) -> nn.Module:  # in evaluation mode
     "Train a network on distorted digits, and on images that are no digit."
-    from tqdm.auto import trange
+    from tqdm import trange
     torch.manual_seed(0)
     net, data = NETS[name](), data or load_mnist()
     x, y = data.train_x[:-_HELD_OUT], data.train_y[:-_HELD_OUT]
@@ -112,9 +112,14 @@ def _read_tensors(path: str | Path) -> dict[str, Tensor]:
     return tensors
 
 
+def _shipped(name: str) -> Path:
+    "The file of a model that ships."
+    return Path(str(ASSETS))/f'{name}.safetensors'
+
+
 def _form(tensors: dict[str, Tensor]) -> dict:
     "Name, shape and dtype of arrays."
-    return {name: (tuple(t.shape), t.dtype) for name, t in tensors.items()}
+    return {name: (tuple(t.shape), t.dtype) for name, t in sorted(tensors.items())}
 
 # %% ../nbs/12_ship.ipynb #154f46e9
 def read_weights(
@@ -135,7 +140,7 @@ def load_net(
     if name not in NETS:
         known = ', '.join(NETS)
         raise ValueError(f'There is no network {name!r}: choose one of {known}.')
-    net, tensors = NETS[name](), _read_tensors(path or ASSETS/f'{name}.safetensors')
+    net, tensors = NETS[name](), _read_tensors(path or _shipped(name))
     if _form(tensors) != _form(net.state_dict()):
         raise ValueError(f'{path or name} does not hold '
                          f'the weights of the network {name!r}.')
@@ -150,7 +155,7 @@ MODELS = ('linear', 'cnn', 'mlp', 'recipe')  # the models that ship
 def _read_model(name: str) -> Linear | nn.Module:
     "Read a model that ships, once."
     if name in NETS: return load_net(name)
-    return read_weights(ASSETS/f'{name}.safetensors')
+    return read_weights(_shipped(name))
 
 
 def load_model(
@@ -233,13 +238,15 @@ def main(
     program = 'python -m mnist_nbdev.ship'
     parser = argparse.ArgumentParser(program, description=main.__doc__)
     add = parser.add_argument
-    add('models', nargs='*', default=['recipe', 'linear'], choices=MODELS,
-        metavar='MODEL', help=', '.join(MODELS))
+    add('models', nargs='*', metavar='MODEL', default=['recipe', 'linear'],
+        help=f'{", ".join(MODELS)} (default: recipe linear)')
     add('--check', action='store_true', help='compare with what ships')
     args = parser.parse_args(argv)
+    unknown = [name for name in args.models if name not in MODELS]
+    if unknown: parser.error(f'there is no model {unknown[0]!r}')
     torch.set_num_threads(1)
     for name in args.models:
-        path, new = ASSETS/f'{name}.safetensors', _train(name)
+        path, new = _shipped(name), _train(name)
         if not args.check: _write_whole(path, new)
         elif not _same(name, path.read_bytes(), new):
             raise SystemExit(f'{path.name} is not what training gives')

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
-from math import ceil
+from math import ceil, inf
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +35,8 @@ def gradients(
     model,  # a hand-made model such as `Linear`, or an `nn.Module`
     xb: Tensor,  # (n, 784) images
     yb: Tensor,  # n labels
-    # a `Loss`; for an `nn.Module` any function of logits and labels
+    # a `Loss`; for an `nn.Module` any function of logits and labels, which then has
+    # to check the labels itself
     loss: Callable = mnist_loss,
 ) -> Iterable[Tensor]:  # one for each parameter, of its shape
     "Differentiate the loss on a batch in the parameters."
@@ -74,7 +75,7 @@ def train_epoch(
     "Take a step for every batch, as long as there are learning rates."
     _set_training(model, True)
     params = _params(model)
-    rates = lr if isinstance(lr, Iterable) else repeat(lr)
+    rates = lr if isinstance(lr, Iterable) else repeat(lr)  # one is used for each batch
     by_hand = not isinstance(model, nn.Module)
     with torch.inference_mode(by_hand):  # autograd has nothing to do then
         for (xb, yb), rate in zip(batches, rates):
@@ -101,15 +102,16 @@ def validate(
     "Judge a model on images that it was not trained on."
     _set_training(model, False)
     logits = model(x)
+    value = loss(logits, y).item()  # a `Loss` checks the labels
     right = is_right(logits, y)
     accuracy = torch.stack([batch.float().mean() for batch in right.split(bs)]).mean()
-    return loss(logits, y).item(), accuracy.item(), int((~right).sum())
+    return value, accuracy.item(), int((~right).sum())
 
 # %% ../nbs/04_train.ipynb #d804278e
 @dataclass
 class History:
     "What the validation images said after each epoch."
-    valid_loss: list[float] = field(default_factory=list)  # of the trained loss
+    valid_loss: list[float] = field(default_factory=list)  # of the loss it trains
     valid_accuracy: list[float] = field(default_factory=list)  # as `validate` gives it
     valid_errors: list[int] = field(default_factory=list)  # wrong answers
 
@@ -129,6 +131,8 @@ class History:
 def _check_half(x: Tensor, y: Tensor, model, loss: Callable) -> None:
     "Raise `ValueError` unless images and labels fit each other and the model."
     dtype = _params(model)[0].dtype
+    if x.ndim != 2:
+        raise ValueError(f'The images have shape {tuple(x.shape)}, not (n, pixels).')
     if len(x) != len(y):
         raise ValueError(f'There are {len(x):,} images and {len(y):,} labels.')
     if x.dtype != dtype:
@@ -137,7 +141,8 @@ def _check_half(x: Tensor, y: Tensor, model, loss: Callable) -> None:
             f'convert one, as in x.to({dtype}).'
         )
     if isinstance(loss, Loss): loss.check(model(x[:1]).expand(len(y), -1), y)
-    if not x.sum().isfinite(): raise ValueError('Some pixels are infinite or NaN.')
+    if not x.sum(dtype=torch.float32).isfinite():
+        raise ValueError('Some pixels are infinite or NaN.')
 
 
 def _check_data(data: Digits, model, loss: Callable) -> None:
@@ -149,20 +154,22 @@ def _check_data(data: Digits, model, loss: Callable) -> None:
     _check_half(data.valid_x, data.valid_y, model, loss)
 
 # %% ../nbs/04_train.ipynb #c91fae6f
-def _rates(lr: float | Callable, steps: int) -> Iterator[float]:
+def _rates(lr: float | Callable, steps: int) -> list[float]:
     "The learning rate of each step; raises `ValueError` for what is no rate."
-    for step in range(steps):
-        rate = lr(step/steps) if callable(lr) else lr
-        if not (isinstance(rate, (int, float)) and 0 <= rate < float('inf')):
+    rates = [lr(step/steps) if callable(lr) else lr for step in range(steps)]
+    for step, rate in enumerate(rates):
+        if not (isinstance(rate, (int, float)) and 0 <= rate < inf):
             raise ValueError(
-                f'The learning rate at step {step} is {rate!r}: it must be 0 or more.'
+                f'The learning rate at step {step} is {rate!r}: '
+                'it must be a finite number, 0 or more.'
             )
-        yield rate
+    return rates
 
 # %% ../nbs/04_train.ipynb #137f5c77
 def _count_steps(n: int, epochs: int, bs: int) -> int:
     "The batches of all epochs together; raises `ValueError` for impossible numbers."
-    if not (bs == int(bs) >= 1 and epochs == int(epochs) >= 0):
+    whole = isinstance(epochs, int) and isinstance(bs, int)
+    if not (whole and epochs >= 0 and bs >= 1):
         raise ValueError(
             f'{epochs} epochs in batches of {bs}: choose whole numbers, '
             'and at least 1 image in a batch.'
@@ -176,13 +183,14 @@ def fit(
     # learning rate, 0 or more; or a function of the share of the training that is done,
     # which is 0 at the first step
     lr: float | Callable = 1.0,
-    bs: int = 256,  # images in a batch
+    bs: int = 256,  # images in a batch, also for the accuracy of the validation
     seed: int = 0,  # of the first parameters, if `model` is None, and of the shuffling
-    # a hand-made model or an `nn.Module`, changed in place; None starts a new `Linear`
+    # a hand-made model or an `nn.Module`, changed in place, and in evaluation mode at
+    # the end; None starts a new `Linear`
     model=None,
     loss: Callable = mnist_loss,  # as in `gradients`
     shuffle: bool = False,  # draw new batches every epoch
-    on_epoch: Callable | None = None,  # called with (epoch, model) after each
+    on_epoch: Callable | None = None,  # called with (epoch from 0, model) after each
     progress: bool | None = None,  # a progress bar; None shows one in a terminal only
 ) -> tuple:  # the trained model, and its `History`
     """Train a model by stochastic gradient descent, by default with the recipe.
@@ -191,7 +199,7 @@ def fit(
     from tqdm.auto import tqdm
     if model is None: model = init_linear(seed, data.train_x.shape[1])
     _check_data(data, model, loss)
-    rates = _rates(lr, _count_steps(len(data.train_x), epochs, bs))
+    rates = iter(_rates(lr, _count_steps(len(data.train_x), epochs, bs)))
     generator = torch.Generator().manual_seed(seed) if shuffle else None
     history = History()
     if progress is None: progress = sys.stderr.isatty()

@@ -31,7 +31,7 @@ export default function downhill({map, curve, fall, words, numbers, play, step, 
   const go = () => arrive(roll(t, y, place, rate.chosen/100*limit));  // in percent of the limit
 
   const away = p => Math.hypot(...place.map((v, i) => v - p[i]));
-  const togo = () => path[1] ? away(best)/away(path.at(-2)) : 0;  // how many steps are left, if each shrinks the distance like the last
+  const togo = () => path[1] ? away(best)/away(path.at(-2)) : 0;  // how many steps are left, if each is as long as the last
   const over = () => losses.at(-1) < 1.0001*least || losses.at(-1) > 1e9 || path.length > 1000;
 
   const verdict = () => !path[1] ? 'Drop the ball where you like, and press Play.'
