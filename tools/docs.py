@@ -4,9 +4,10 @@
 
 nbdev turns the notebooks into pages in _proc/, and smalldocs renders those, from the
 same _quarto.yml that `nbdev_docs` gives to Quarto. Whatever smalldocs warns of (a
-broken link, an option that it does not know) fails the build. `pytest tests/test_site.py` then
-looks at the result in a browser.
+broken link, an option that it does not know) fails the build. Then
+`pytest tests/test_site.py` looks at the result in a browser.
 """
+import contextlib
 import os
 import re
 import shutil
@@ -73,7 +74,8 @@ def at_home(text, home, shown):
 
 def process(cfg):
     "Let nbdev make _proc/ afresh, with links for names and headings for exports."
-    proc = proc_nbs(force=True)
+    with contextlib.chdir(cfg.nbs_path):  # where cells that import look for book.mplstyle
+        proc = proc_nbs(force=True)
     pages = {path: path.read_text('utf-8') for path in proc.rglob('*.ipynb')}
     calls = [re.findall(r'show_doc\(([\w.]+)', text) for text in pages.values()]
     shown = {name.lower() for names in calls for name in names}

@@ -1,0 +1,144 @@
+"""The house is in order: what is made is current, and its rules hold."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+
+import outputs
+import pytest
+import yaml
+from helpers import NOTEBOOKS, ROOT
+
+MNIST = ROOT.parent/'shared'/'data'/'mnist'
+MODULES = sorted(path.stem for path in (ROOT/'mnist_nbdev').glob('[a-z]*.py'))
+SUPPORT = 'widgets'  # the module that any chapter may import
+EXPORT_AND_CLEAN = '''
+from nbdev.clean import nbdev_clean
+from nbdev.doclinks import nbdev_export
+nbdev_export()
+nbdev_clean()
+'''
+COMMANDS = {
+    'ruff': '-m ruff check',
+    'mypy': '-m mypy',
+    'README': 'tools/readme.py --check',
+    'pins': 'tools/pins.py --check',
+    'linear weights': '-m mnist_nbdev.ship --check',
+    'bundled data': f'tools/build_data.py {MNIST} --check',
+}
+
+
+def python(words, cwd=ROOT):
+    "Run Python with these words, which must succeed; what it prints."
+    done = subprocess.run(
+        [sys.executable, *words], cwd=cwd, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, env=os.environ | {'PYTHONPATH': str(cwd)})
+    assert done.returncode == 0, done.stdout[-3000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize('name', COMMANDS)
+def test_check(name):
+    if name == 'bundled data' and not MNIST.is_dir():
+        pytest.skip(f'{MNIST} is not here')
+    python(COMMANDS[name].split())
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_outputs_are_fresh(path):
+    assert outputs.check(path, update=False) == []  # else: tools/outputs.py --update
+
+
+def test_export_and_clean_change_nothing(tmp_path):
+    clone = tmp_path/'clone'
+    subprocess.run(['git', 'clone', '-q', ROOT, clone], check=True)
+    python(['-c', EXPORT_AND_CLEAN], cwd=clone)
+    status = ['git', 'status', '--porcelain']
+    assert subprocess.check_output(status, cwd=clone, text=True) == ''
+
+
+# ---- one order
+
+
+def code_of(path):
+    "The code of a notebook, cell by cell, magics left out."
+    for cell in json.loads(path.read_text('utf-8'))['cells']:
+        if cell['cell_type'] == 'code':
+            yield re.sub(r'^\s*[%!].*$', '', ''.join(cell['source']), flags=re.M)
+
+
+def imported(code):
+    "Names of our modules that code imports, or code in its strings."
+    try:
+        tree = ast.parse(dedent(code))
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names = [f'{node.module}.{alias.name}' for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            names = []
+        for name in names:
+            if name.startswith('mnist_nbdev.'): yield name.split('.')[1]
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            if 'import' in node.value: yield from imported(node.value)
+
+
+def number(path):
+    "The number that a chapter's name begins with; the front page has none."
+    found = re.match(r'(\d\d)_', path.name)
+    return int(found[1]) if found else None
+
+
+def home_of(module):
+    "The number of the chapter that exports a module."
+    source = (ROOT/'mnist_nbdev'/f'{module}.py').read_text('utf-8')
+    return number(Path(re.search(r'File to edit: (\S+\.ipynb)', source)[1]))
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_imports_nothing_later(path):
+    if path.name == 'index.ipynb': return
+    wanted = {name for code in code_of(path) for name in imported(code)}
+    chapters = {name: home_of(name) for name in wanted & {*MODULES} - {SUPPORT}}
+    assert {name for name, n in chapters.items() if n > number(path)} == set()
+
+
+def test_imports_are_found():
+    code = '''
+    from mnist_nbdev import predict
+    def f(): import mnist_nbdev.ship
+    run("""
+        from mnist_nbdev.read import to_image
+    """)
+    '''
+    assert {*imported(code)} == {'predict', 'ship', 'read'}
+
+
+def test_sidebar_is_in_order():
+    website = yaml.safe_load((ROOT/'_quarto.yml').read_text('utf-8'))['website']
+    listed = re.findall(r'[\w-]+\.ipynb', json.dumps(website['sidebar']))
+    assert listed == ['index.ipynb', *(p.name for p in NOTEBOOKS if p.name[0] != 'i')]
+    assert [path.name for path in NOTEBOOKS if number(path) is None] == ['index.ipynb']
+
+
+# ---- small, and quick to import
+
+
+def test_public_names():
+    script = 'import mnist_nbdev.{0} as m; print(len(getattr(m, "__all__", [])))'
+    lines = python(['-c', '\n'.join(script.format(name) for name in MODULES)])
+    assert sum(map(int, lines.split())) <= 160
+
+
+def test_imports_are_light():
+    script = 'import sys, ' + ', '.join(f'mnist_nbdev.{name}' for name in MODULES)
+    heavy = "print(*{'matplotlib', 'fastai', 'gradio', 'IPython'} & {*sys.modules})"
+    assert python(['-c', f'{script}; {heavy}']).split() == []

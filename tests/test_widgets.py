@@ -1,0 +1,92 @@
+"""The pages that learn: how they look, how large they are, and their mathematics."""
+
+import json
+from base64 import b64encode
+from importlib import import_module
+
+import build_widgets
+import numpy as np
+import pytest
+import torch
+from conftest import alive
+from helpers import LOSSES, NARROW, ROOT, TOO_WIDE, WIDE, audit
+
+from mnist_nbdev.data import load_sample
+from mnist_nbdev.prepare import to_mnist
+from mnist_nbdev.ship import load_model
+
+HERE = ROOT/'nbs'/'widgets'
+NAMES = sorted(path.stem for path in HERE.glob('*.html'))
+LOOKS = {'light-narrow': ('light', NARROW), 'dark-wide': ('dark', WIDE)}
+MATHS = """async ({images, logits, labels}) => {
+  const maths = await import('./widgets/maths.js');
+  const {load, loadLinear, loadDigits} = await import('./widgets/page.js');
+  const bytes = Uint8Array.from(atob(images), c => c.charCodeAt());
+  const z = Float64Array.from(logits), {train, valid} = await loadDigits();
+  const drawings = (await load('drawings.json')).map(({strokes, radius}) => {
+    const ink = maths.drawStrokes(strokes, 140, radius);
+    const {pixels} = maths.toMnist(ink.map(v => 1 - v), 140, 140);
+    return {ink: [...ink], pixels: [...pixels]};
+  });
+  return JSON.stringify({
+    drawings,
+    digits: train.x.length + valid.x.length,
+    logits: [...maths.logits(await loadLinear(), Float64Array.from(bytes, v => v/255))],
+    losses: Object.fromEntries(Object.entries(maths.LOSSES).map(
+      ([name, {loss, grad}]) => [name, [loss(z, labels), [...grad(z, labels)]]])),
+  });
+}"""
+
+
+@pytest.mark.parametrize('look', LOOKS)
+@pytest.mark.parametrize('name', NAMES)
+def test_look(visit, site, name, look):
+    script = import_module(f'test_widget_{name}')
+    scheme, size = LOOKS[look]
+    page = visit(
+        site + script.PAGE,
+        color_scheme=scheme,
+        viewport=size,
+        reduced_motion='no-preference',
+    )
+    box = alive(page, name)
+    script.warm(box)
+    assert audit(page, '.widget') + page.evaluate(TOO_WIDE) == []
+
+
+def test_mathematics(visit, site):
+    s, model = load_sample(), load_model('linear')
+    images = (255*s.valid_x).round().byte().numpy()
+    logits = model(s.valid_x)
+    far = [(-750, 1), (-30, 0), (-1e-9, 1), (0, 0), (1e-9, 1), (30, 0), (750, 0)]
+    far_z, far_y = torch.tensor(far).double()[:, :, None].unbind(1)
+    z = torch.cat([logits.double(), far_z])
+    y = torch.cat([s.valid_y.double(), far_y])
+    page = visit(site)
+    found = json.loads(page.evaluate(MATHS, {
+        'images': b64encode(images.tobytes()).decode(),
+        'logits': z[:, 0].tolist(),
+        'labels': y[:, 0].tolist(),
+    }))
+    assert found['digits'] == 1000*784
+    np.testing.assert_allclose(found['logits'], logits[:, 0], rtol=0, atol=1e-4)
+    assert found['losses'].keys() == LOSSES.keys()
+    for name, loss in LOSSES.items():
+        value, grad = found['losses'][name]
+        assert abs(value - loss(z, y)) < 1e-9
+        grads = loss.grad(z, y)[:, 0]
+        np.testing.assert_allclose(grad, grads, rtol=0, atol=1e-5/len(z))
+    for drawing in found['drawings']:
+        ink = np.array(drawing['ink']).reshape(140, 140)
+        expected = to_mnist((255 - 255*ink).round().astype(np.uint8)).flatten()
+        np.testing.assert_allclose(drawing['pixels'], expected, rtol=0, atol=2/255)
+
+
+@pytest.mark.parametrize('endings, most', (('.js', 60_000), ('.json .bin', 200_000)))
+def test_size(endings, most):
+    paths = [path for path in HERE.iterdir() if path.suffix in endings.split()]
+    assert 0 < sum(path.stat().st_size for path in paths) <= most
+
+
+def test_data():
+    assert build_widgets.differences() == []
