@@ -65,10 +65,11 @@ def check_settings(cfg):
 def at_home(text, home, shown):
     "A processed notebook with relative links to our pages and no path of this machine."
     def link(match):
-        page, name, method = match.groups()
+        page, name, method = match.groups('')
         if name + method not in shown: method = ''  # nbdev gives a method no entry
-        return f'](/{page}#{name}{method})'
-    text = re.sub(rf'\]\({re.escape(home)}([\w/]+\.html)#(\w+)(\.\w+)\)', link, text)
+        anchor = f'#{name}{method}' if name in shown else ''  # nor a private helper
+        return f'](/{page}{anchor})'
+    text = re.sub(rf'\]\({re.escape(home)}([\w/]+\.html)#(\w+)(\.\w+)?\)', link, text)
     return text.replace(f']({home}', '](/').replace(f'{ROOT}/', '')
 
 
