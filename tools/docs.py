@@ -65,16 +65,21 @@ def check_settings(cfg):
 def at_home(text, home, shown):
     "A processed notebook with relative links to our pages and no path of this machine."
     def link(match):
-        page, name, method = match.groups()
+        page, name, method = match.groups('')
         if name + method not in shown: method = ''  # nbdev gives a method no entry
-        return f'](/{page}#{name}{method})'
-    text = re.sub(rf'\]\({re.escape(home)}([\w/]+\.html)#(\w+)(\.\w+)\)', link, text)
+        anchor = f'#{name}{method}' if name in shown else ''  # nor a private helper
+        return f'](/{page}{anchor})'
+    text = re.sub(rf'\]\({re.escape(home)}([\w/]+\.html)#(\w+)(\.\w+)?\)', link, text)
     return text.replace(f']({home}', '](/').replace(f'{ROOT}/', '')
 
 
 def process(cfg):
     "Let nbdev make _proc/ afresh, with links for names and headings for exports."
+<<<<<<< HEAD
     with contextlib.chdir(cfg.nbs_path):  # where cells look for book.mplstyle
+=======
+    with contextlib.chdir(cfg.nbs_path):  # where book.mplstyle is
+>>>>>>> w_t
         proc = proc_nbs(force=True)
     pages = {path: path.read_text('utf-8') for path in proc.rglob('*.ipynb')}
     calls = [re.findall(r'show_doc\(([\w.]+)', text) for text in pages.values()]
