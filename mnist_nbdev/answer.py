@@ -123,8 +123,9 @@ class Answer:
     def pictures(self) -> tuple[Image.Image, Image.Image, Image.Image]:
         "Draw what the models saw, why the linear model answered, and why the network."
         pixels = self.cnn.pixels
-        reasons = [draw_why(pixels, why(pixels, model)) for model in ('linear', 'cnn')]
-        return draw_seen(pixels), *reasons
+        linear = draw_why(pixels, why(pixels, 'linear'))
+        cnn = draw_why(pixels, why(pixels, 'cnn'))
+        return draw_seen(pixels), linear, cnn
 
 # %% ../nbs/25_answer.ipynb #67e90856
 def answer(

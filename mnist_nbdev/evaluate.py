@@ -147,6 +147,29 @@ def fit_temperature(
         raise ValueError('No answer is wrong, so no temperature is the best: '
                          'use more images.')
     for _ in range(60):
-        middle = (low + high)/2
+        middle = low.sqrt()*high.sqrt()
         low, high = (middle, high) if slope(middle) > 0 else (low, middle)
-    return high.exp().item()
+    return high.item()
+
+# %% ../nbs/05_evaluate.ipynb #9d794e11
+def fit_temperature(
+    logits: Tensor | np.ndarray,  # (n, 1) or (n,), on images not used for training
+    y: Tensor | np.ndarray,  # labels of the same shape, 1 is a three and 0 a seven
+) -> float:  # above 0; above 1 for a model that is too sure
+    "Find the temperature with the least cross-entropy; `ValueError` if there is none."
+    z, y = _paired(logits, y)
+
+    def slope(t: Tensor) -> Tensor:  # of the loss in 1/T
+        return ((torch.sigmoid(z/t) - y)*z).mean()
+    size = z.abs().mean()  # T is usually of the size of the logits
+    low, high = size*1e-9, size*1e9
+    if not slope(high) < 0:
+        raise ValueError('These logits say nothing about the labels (or the opposite): '
+                         'no temperature helps.')
+    if not slope(low) > 0:
+        raise ValueError('No answer is wrong, so no temperature is the best: '
+                         'use more images.')
+    for _ in range(60):
+        middle = low.sqrt()*high.sqrt()
+        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
+    return high.item()

@@ -17,15 +17,15 @@ from PIL import Image
 from .evaluate import ece
 from .predict import predict
 from .ship import load_model
-from .uploads import as_image, make_upload
+from .uploads import make_upload, save
 
 # %% ../nbs/30_judged.ipynb #6974ce5a
 def naive(
     image: bytes | np.ndarray,  # a file, or (h, w) floats in [0, 1]
 ) -> np.ndarray:  # (28, 28) float32, 0 to 1
     "Squeeze an image into 28x28 and do nothing else."
-    given = isinstance(image, np.ndarray)
-    opened = as_image(image) if given else Image.open(io.BytesIO(image))
+    if isinstance(image, np.ndarray): image = save(image)
+    opened = Image.open(io.BytesIO(image))
     return np.asarray(opened.convert('L').resize((28, 28)), np.float32)/255
 
 # %% ../nbs/30_judged.ipynb #6974ce5d
@@ -58,17 +58,17 @@ def _chosen(kind: str, n: int, y: np.ndarray) -> np.ndarray:
 # %% ../nbs/30_judged.ipynb #a3c65c29
 def tally(
     answers: list[tuple],  # n results of `ask_all`
-    digits: Iterable[int],  # (n,) what the images show: 3, 7, or 0 for neither
+    digits: Iterable[int],  # (n,) what the images show: 3 or 7
     names: Iterable[int] | None = None,  # (n,) of the images; None is 0, 1, 2, …
 ) -> dict:  # n; refused: list of names; wrong: for each of `COLUMNS`, a list of names
     "Note which answers are wrong, and which images are refused or not in scope."
     p, in_scope, _ = zip(*answers)
-    names = np.array(range(len(p)) if names is None else list(names))
+    numbers = np.arange(len(p)) if names is None else np.array(list(names))
     says_three, three = np.stack(p) > .5, np.array(list(digits))[:, None] == 3
     wrong = (says_three != three) | np.isnan(p)
-    wrong_names = {column: names[bad].tolist() for column, bad in zip(COLUMNS, wrong.T)}
-    refused = names[~np.array(in_scope)].tolist()
-    return {'n': len(p), 'refused': refused, 'wrong': wrong_names}
+    by_column = {column: numbers[bad].tolist() for column, bad in zip(COLUMNS, wrong.T)}
+    refused = numbers[~np.array(in_scope)].tolist()
+    return {'n': len(p), 'refused': refused, 'wrong': by_column}
 
 # %% ../nbs/30_judged.ipynb #a3c65c30
 def bench(

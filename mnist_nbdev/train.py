@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import repeat
 from math import ceil, inf
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ def gradients(
     yb: Tensor,  # n labels
     # a `Loss`; for an `nn.Module` any function of logits and labels, which then has
     # to check the labels itself
-    loss: Callable = mnist_loss,
+    loss: Any = mnist_loss,
 ) -> Iterable[Tensor]:  # one for each parameter, of its shape
     "Differentiate the loss on a batch in the parameters."
     if isinstance(model, nn.Module):

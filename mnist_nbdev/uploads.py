@@ -38,9 +38,10 @@ def enlarge(
 # %% ../nbs/20_uploads.ipynb #9bf31c7f
 def _skeleton(x: np.ndarray, side: float) -> np.ndarray:
     "Find the middle of the strokes: (side, side) bool, at the places of `enlarge`."
+    from skimage.morphology import skeletonize
     sharp = x + 4*(x - scipy.ndimage.gaussian_filter(x, 2))
     sharp = sharp.clip(0, np.minimum(1.5*x, 1))  # stray pixels stay faint
-    return skimage.morphology.skeletonize(enlarge(sharp, side) > .5)
+    return skeletonize(enlarge(sharp, side) > .5)
 
 # %% ../nbs/20_uploads.ipynb #1f0e3dad
 def pen(
@@ -139,10 +140,10 @@ def save(
     return buffer.getvalue()
 
 # %% ../nbs/20_uploads.ipynb #17e62167
-def _noisy(a: np.ndarray, rng: np.random.Generator, sigma: float,
-           mode: str = 'gaussian') -> np.ndarray:
+def _noisy(a: np.ndarray, rng: np.random.Generator, mode='gaussian', **how):
     "Add noise; with mode 'speckle', multiply by it. The result is clipped to 0 and 1."
-    return skimage.util.random_noise(a, mode, rng=rng, var=sigma**2)
+    from skimage.util import random_noise
+    return random_noise(a, mode, rng=rng, **how)
 
 
 def jpeg(
@@ -153,7 +154,7 @@ def jpeg(
     **options,  # Pillow's for JPEG
 ) -> bytes:  # of a JPEG file
     "Save as a camera does: with noise, and compressed."
-    return save(_noisy(rgb, rng, noise), 'JPEG', quality=quality, **options)
+    return save(_noisy(rgb, rng, var=noise**2), 'JPEG', quality=quality, **options)
 
 # %% ../nbs/20_uploads.ipynb #d9d4f495
 KINDS: dict[str, Callable] = {}  # name: (x (28, 28) ink, random generator) -> bytes
@@ -210,7 +211,7 @@ def _tiny_8x8(x, rng):
 
 def _fax_scan(x, rng):
     ink = draw(x, (240, 200), rng, (.4, .8), (.06, .12))
-    specked = skimage.util.random_noise(ink, 's&p', rng=rng, amount=.045)
+    specked = _noisy(ink, rng, 's&p', amount=.045)
     return save(Image.fromarray(specked < .5), 'TIFF', compression='group4')
 
 def _mouse_drawing(x, rng):
@@ -225,7 +226,8 @@ def _pencil(x: np.ndarray, size: tuple[int, int], rng: np.random.Generator,
             strength: float) -> np.ndarray:
     "Write with a pencil, whose ink varies from pixel to pixel: (h, w, 3), 0 to 1."
     ink = strength*draw(x, size, rng, (.3, .65), (.03, .06))
-    return paint(_noisy(ink, rng, .35, 'speckle'), (.2, .2, .22), rng.choice(_PAPERS))
+    ink = _noisy(ink, rng, 'speckle', var=.35**2)
+    return paint(ink, (.2, .2, .22), rng.choice(_PAPERS))
 
 def _faint_pencil(x, rng):
     return jpeg(_pencil(x, (400, 400), rng, rng.uniform(.2, .4)), rng)
@@ -259,7 +261,8 @@ def _blackboard(x, rng):
     chalk = .85*draw(x, (400, 500), rng, (.35, .7), (.06, .1))
     board = rng.choice([(.1, .2, .15), (.13, .14, .15), (.08, .12, .2)])
     board = board + .03*_clouds(chalk.shape, rng, 60)[..., None]
-    return jpeg(paint(_noisy(chalk, rng, .35, 'speckle'), (.9, .9, .85), board), rng)
+    chalk = _noisy(chalk, rng, 'speckle', var=.35**2)
+    return jpeg(paint(chalk, (.9, .9, .85), board), rng)
 
 def _whiteboard(x, rng):
     ink = draw(x, (450, 600), rng, (.25, .6), (.05, .1))
@@ -294,7 +297,7 @@ _family('light', _uneven_light, _vignette, _cast_shadow, _dark_corner_faint_penc
 def _ruled(size: tuple[int, int], rng: np.random.Generator, step: int, squares=False,
            colour=(.55, .7, .9)) -> np.ndarray:
     "Rule a sheet of paper, a line every `step` pixels: (h, w, 3) float32, 0 to 1."
-    paper = np.full((*size, 3), rng.choice(_PAPERS), np.float32)
+    paper: np.ndarray = np.full((*size, 3), rng.choice(_PAPERS), np.float32)
     thick = max(1, round(step/rng.uniform(18, 30)))
     for row in range(rng.integers(step), size[0], step): paper[row:row + thick] = colour
     for col in range(rng.integers(step), size[1]*squares, step):
@@ -360,11 +363,12 @@ def _out_of_focus(x, rng):
 def _phone_photo(x, rng):
     ink = draw(x, (600, 800), rng, (.2, .5), (.05, .09), margin=.08)
     paper = rng.choice(_PAPERS)*(1 + .01*_clouds(ink.shape, rng, 3)[..., None])
-    sheet = paint(_noisy(ink, rng, .15, 'speckle'), rng.choice(_PENS), paper)
+    ink = _noisy(ink, rng, 'speckle', var=.15**2)
+    sheet = paint(ink, rng.choice(_PENS), paper)
     ramp, corners = rng.uniform(.2, .5), rng.uniform(.1, .4)
     photo = light(_photograph(sheet, rng), rng, ramp=ramp, corners=corners)
     lamp = rng.choice([(1, .95, .85), (.9, .95, 1), (1, 1, 1)])
-    noisy, blur = _noisy(lamp*photo, rng, .025), rng.uniform(.4, 1)
+    noisy, blur = _noisy(lamp*photo, rng, var=.025**2), rng.uniform(.4, 1)
     blurred = skimage.filters.gaussian(noisy, blur, channel_axis=2)
     return save(blurred, 'JPEG', quality=int(rng.integers(60, 90)))
 
@@ -428,7 +432,7 @@ def noise_and_shapes(
 ) -> np.ndarray:  # (n, 28, 28) float32 ink, 0 to 1
     "Make images that are neither a three nor a seven, of twelve sorts in turn."
     rng, sorts = np.random.default_rng(seed), [*_PATTERNS, *_SHAPES]
-    images = np.zeros((n, 28, 28), np.float32)
+    images: np.ndarray = np.zeros((n, 28, 28), np.float32)
     for i in range(n):
         sort = sorts[i % len(sorts)]
         images[i] = _PATTERNS[sort](rng) if sort in _PATTERNS else _shape(sort, rng)

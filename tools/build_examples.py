@@ -1,4 +1,4 @@
-"""Make the example pictures of the demo again, from digits that no model was trained on.
+"""Make the example pictures of the demo again, from digits that no model has seen.
 
     python tools/build_examples.py
 """

@@ -75,7 +75,11 @@ def at_home(text, home, shown):
 
 def process(cfg):
     "Let nbdev make _proc/ afresh, with links for names and headings for exports."
+<<<<<<< HEAD
+    with contextlib.chdir(cfg.nbs_path):  # where cells look for book.mplstyle
+=======
     with contextlib.chdir(cfg.nbs_path):  # where book.mplstyle is
+>>>>>>> w_t
         proc = proc_nbs(force=True)
     pages = {path: path.read_text('utf-8') for path in proc.rglob('*.ipynb')}
     calls = [re.findall(r'show_doc\(([\w.]+)', text) for text in pages.values()]
