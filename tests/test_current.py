@@ -29,6 +29,7 @@ COMMANDS = {
     'README': 'tools/readme.py --check',
     'pins': 'tools/pins.py --check',
     'linear weights': '-m mnist_nbdev.ship --check',
+    'data of widgets': 'tools/build_widgets.py --check',
     'bundled data': f'tools/build_data.py {MNIST} --check',
 }
 

@@ -4,7 +4,6 @@ import json
 from base64 import b64encode
 from importlib import import_module
 
-import build_widgets
 import numpy as np
 import pytest
 import torch
@@ -86,7 +85,3 @@ def test_mathematics(visit, site):
 def test_size(endings, most):
     paths = [path for path in HERE.iterdir() if path.suffix in endings.split()]
     assert 0 < sum(path.stat().st_size for path in paths) <= most
-
-
-def test_data():
-    assert build_widgets.differences() == []
