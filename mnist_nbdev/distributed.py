@@ -22,26 +22,19 @@ from datetime import timedelta
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 import torch.distributed as dist
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 from torch.distributed.elastic.multiprocessing.errors import record
 
-from . import __version__
+from . import __version__, ship
 from .data import Digits, load_sample
 from .linear import Linear, Loss, bce_loss, init_linear, mnist_loss
 from .predict import predict
-from mnist_nbdev.ship import (
-    MODELS,
-    _check_writable,
-    _write_whole,
-    load_model,
-    save_weights,
-)
 from .train import _check_data, batches, gradients, sgd_step, validate
 
 # %% ../nbs/34_distributed.ipynb #cda12c44
@@ -57,15 +50,18 @@ def shard_gradients(
     return [grad*(len(x)/n) for grad in gradients(model, x, y, loss)]
 
 # %% ../nbs/34_distributed.ipynb #7ca91857
+def _require(possible: bool, name: str, value: Any, choose: str) -> None:
+    "Raise `ValueError`, with a sentence, for a value that is not possible."
+    if not possible: raise ValueError(f'{name} cannot be {value!r}: choose {choose}.')
+
+
 def _pick_device(name: str = 'auto') -> torch.device:
     "Choose the CPU, or the GPU of this process; `ValueError` when there are too few."
     gpus = torch.cuda.device_count()
     processes = int(os.environ.get('LOCAL_WORLD_SIZE', 1))  # on this machine
-    enough = gpus >= processes
-    if name == 'cpu' or name == 'auto' and not enough: return torch.device('cpu')
-    if not enough:
-        raise ValueError(f'{processes} processes on this machine need a GPU each, and '
-                         f'there are {gpus}. Start fewer, or use --device cpu.')
+    if name == 'cpu' or name == 'auto' and gpus < processes: return torch.device('cpu')
+    _require(gpus >= processes, 'device', name, f'cpu, or start fewer processes: '
+             f'{processes} need a GPU each, and there are {gpus}')
     rank = int(os.environ.get('LOCAL_RANK', 0))
     torch.cuda.set_device(rank)
     return torch.device('cuda', rank)
@@ -77,23 +73,18 @@ def group(
     timeout: float = 600.,  # seconds that a process waits for the others
 ) -> Iterator[tuple[int, int]]:  # the rank of this process, and how many there are
     "Join the processes that torchrun started, or form a group of one; then leave it."
-    if not 0 < timeout < 1e9:
-        raise ValueError(f'Nobody can wait for {timeout:g} seconds: choose a number '
-                         'above 0.')
+    _require(0 < timeout < 1e9, 'timeout', timeout, 'a number of seconds above 0')
     env, seconds = os.environ, timedelta(seconds=timeout)
-    started = 'RANK' in env
-    on_one_machine = not started or env.get('LOCAL_WORLD_SIZE') == env['WORLD_SIZE']
-    if on_one_machine:
-        names = [name for _, name in socket.if_nameindex() if name.startswith('lo')]
-        env.setdefault('GLOO_SOCKET_IFNAME', names[0])
     store, rank, size = dist.HashStore(), 0, 1
-    if started: store, rank, size = next(dist.rendezvous('env://', timeout=seconds))
-    if on_one_machine:
+    if 'RANK' in env:
+        store, rank, size = next(dist.rendezvous('env://', timeout=seconds))
+    if size in (1, int(env.get('LOCAL_WORLD_SIZE', 1))):  # all are on one machine
+        loopback = [name for _, name in socket.if_nameindex() if name.startswith('lo')]
+        env.setdefault('GLOO_SOCKET_IFNAME', loopback[0])
         restart = env.get('TORCHELASTIC_RESTART_COUNT', '0')
         store = dist.PrefixStore(f'restart {restart}', store)
-    backend = 'nccl' if device.type == 'cuda' else 'gloo'
-    dist.init_process_group(backend, store=store, rank=rank, world_size=size,
-                            timeout=seconds)
+    dist.init_process_group('nccl' if device.type == 'cuda' else 'gloo', store=store,
+                            rank=rank, world_size=size, timeout=seconds)
     try: yield rank, size
     finally: dist.destroy_process_group()
 
@@ -123,19 +114,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         "Raise `ValueError` for what cannot be trained."
-        if self.epochs < 0:
-            raise ValueError(f'There cannot be {self.epochs} epochs: choose 0 or more.')
-        if self.bs < 1:
-            raise ValueError(f'A batch cannot hold {self.bs} images: choose 1 or more.')
-        if not 0 < self.lr < float('inf'):
-            raise ValueError(f'The learning rate cannot be {self.lr}: choose a number '
-                             'above 0.')
-        if not 0 <= self.seed < 2**63:
-            raise ValueError(f'The seed cannot be {self.seed}: choose a number from 0 '
-                             f'to {2**63 - 1}.')
-        if self.loss not in _LOSSES:
-            raise ValueError(f'There is no loss {self.loss!r}: choose one of '
-                             f'{", ".join(_LOSSES)}.')
+        _require(self.epochs >= 0, 'epochs', self.epochs, '0 or more')
+        _require(0 < self.lr < float('inf'), 'lr', self.lr, 'a number above 0')
+        _require(self.bs >= 1, 'bs', self.bs, '1 or more')
+        _require(self.loss in _LOSSES, 'loss', self.loss, ' or '.join(_LOSSES))
+        _require(0 <= self.seed < 2**63, 'seed', self.seed, 'from 0 to 2**63 - 1')
 
 # %% ../nbs/34_distributed.ipynb #b92943f7
 def steps(
@@ -151,9 +134,8 @@ def steps(
 # %% ../nbs/34_distributed.ipynb #253d807f
 def _save_checkpoint(path: Path, step: int, model: Linear, recipe: dict) -> None:
     "Keep the state of a run after a step in a file."
-    tensors = {name: param.cpu() for name, param in model._asdict().items()}
     metadata = {'step': str(step), 'recipe': json.dumps(recipe)}
-    _write_whole(path, save(tensors, metadata))
+    ship._write_whole(path, save(model._asdict(), metadata))
 
 # %% ../nbs/34_distributed.ipynb #e614b185
 def _load_checkpoint(path: Path, recipe: dict) -> tuple[int, dict[str, Tensor]]:
@@ -164,16 +146,13 @@ def _load_checkpoint(path: Path, recipe: dict) -> tuple[int, dict[str, Tensor]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
             metadata = file.metadata()
         step, found = int(metadata['step']), json.loads(metadata['recipe'])
-    except (OSError, SafetensorError, TypeError, KeyError, ValueError) as error:
-        raise ValueError(f'{path} is no checkpoint of a training run. '
-                         'Name another file.') from error
-    differ = [f'{name} {found.get(name)}, not {value}'
-              for name, value in recipe.items() if found.get(name) != value]
-    if differ:
-        raise ValueError(f'{path} is a checkpoint of another recipe: '
-                         f'{"; ".join(differ)}. Finish that run with its own options, '
-                         'delete the file to start anew, or name another.')
-    return step, tensors
+    except Exception as error:  # a damaged file can fail in many ways
+        raise ValueError(f'{path} is no checkpoint: name another file.') from error
+    differ = '; '.join(f'{name} {found.get(name)}, not {value}'
+                       for name, value in recipe.items() if found.get(name) != value)
+    if not differ: return step, tensors
+    raise ValueError(f'{path} is a checkpoint of another recipe: {differ}. '
+                     'Delete it, or name another file.')
 
 # %% ../nbs/34_distributed.ipynb #150a998d
 def _on_rank_0(f: Callable[[], Any]) -> Any:
@@ -190,14 +169,12 @@ def _on_rank_0(f: Callable[[], Any]) -> Any:
 def _step_together(model: Linear, x: Tensor, y: Tensor, batch: Tensor, recipe: Recipe):
     "Take a step on a batch of numbers, and look at this process's shard of it only."
     mine = batch.tensor_split(dist.get_world_size())[dist.get_rank()]
-    loss = _LOSSES[recipe.loss]
-    grads = shard_gradients(model, x[mine], y[mine], loss, len(batch))
+    grads = shard_gradients(model, x[mine], y[mine], _LOSSES[recipe.loss], len(batch))
     sgd_step(model, add_up(grads), recipe.lr)
 
 # %% ../nbs/34_distributed.ipynb #57a62bfd
-def _resume(model: Linear, checkpoint: Path | None, recipe: dict) -> int:
+def _resume(model: Linear, checkpoint: Path, recipe: dict) -> int:
     "Take the parameters from a checkpoint, and return how many steps are done."
-    if not checkpoint: return 0
     done, kept = _on_rank_0(lambda: _load_checkpoint(checkpoint, recipe))
     for name, param in kept.items(): getattr(model, name).copy_(param)
     if done and dist.get_rank() == 0:
@@ -220,20 +197,19 @@ def train(
     progress: bool | None = None,  # a progress bar; None shows one in a terminal only
 ) -> Linear:  # w (784, 1) and b (1,): the same in every process
     "Train the linear model in all processes of the group together."
+    _require(every >= 1, 'every', every, '1 or more')
     x, y = data.train_x, data.train_y
-    start = init_linear(recipe.seed, x.shape[1])
-    model = Linear(*(param.to(x.device) for param in start))
+    model = Linear(*(t.to(x.device) for t in init_linear(recipe.seed, x.shape[1])))
     _check_data(data, model, _LOSSES[recipe.loss])
     known = {**asdict(recipe), 'images': len(x)}
-    done = _resume(model, checkpoint, known)
-    first = dist.get_rank() == 0
+    done = _resume(model, checkpoint, known) if checkpoint else 0
     total = recipe.epochs*-(-len(x)//recipe.bs)
     left = islice(steps(len(x), recipe), done, None)
     bar = _bar(progress, iterable=left, desc='steps', total=total, initial=done)
     with torch.inference_mode():
         for step, batch in enumerate(bar, done + 1):
             _step_together(model, x, y, batch, recipe)
-            if checkpoint and first and step % every == 0:
+            if checkpoint and step % every == 0 and dist.get_rank() == 0:
                 _save_checkpoint(checkpoint, step, model, known)
     return model
 
@@ -256,13 +232,6 @@ def walk(
         except OSError: yield name  # a folder that may not be read, or is gone
         else: todo += sorted(set(inside) - skip, reverse=True)
 
-# %% ../nbs/34_distributed.ipynb #fd421b41
-def _cut(folder: Path, out: Path, shard: int) -> Iterator[tuple[int, list[str]]]:
-    "Cut the list of files into numbered shards of so many, without what we write."
-    table = os.path.relpath(out, folder)
-    names = walk(folder, skip=[table, f'{table}.parts/'])
-    return enumerate(iter(lambda: list(islice(names, shard)), []))
-
 # %% ../nbs/34_distributed.ipynb #87162a4c
 COLUMNS = ('file', 'digit', 'probability', 'in_scope', 'reason')  # of the results
 
@@ -279,95 +248,70 @@ def _score(folder: Path, name: str, model: str = 'linear') -> tuple:
     return name, '', '', '', ' '.join(why.replace(f'{folder}/', '').split())
 
 # %% ../nbs/34_distributed.ipynb #0bf79a73
-def _part_path(
-    parts: Path, number: int, folder: Path, names: list[str], model: str,
-) -> Path:
+def _part_name(folder: Path, names: list[str], model: str) -> str:
     "Name the part of a shard by all that decides its rows."
     def state(name):
         try: info = (folder/name).stat()
         except OSError: return name, None
         return name, info.st_size, info.st_mtime_ns
     decides = [__version__, model, str(folder), *map(state, names)]
-    fingerprint = hashlib.sha256(json.dumps(decides).encode()).hexdigest()
-    return parts/f'{number:09}-{fingerprint[:16]}.csv'
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest() + '.csv'
 
 # %% ../nbs/34_distributed.ipynb #46e7bc0c
-def _score_shard(path: Path, folder: Path, names: list[str], model: str) -> int:
-    "Write the rows of a shard, unless that is done; return how many were scored."
-    if path.exists(): return 0
+def _score_shard(folder: Path, parts: Path, model: str, names: list[str]) -> tuple:
+    "Write the rows of a shard, unless that is done: its part, files, and files before."
+    if not names: return ()
+    part = parts/_part_name(folder, names, model)
+    if part.exists(): return part.name, len(names), len(names)
     text = io.StringIO()
     csv.writer(text).writerows(_score(folder, name, model) for name in names)
-    _write_whole(path, text.getvalue().encode('utf-8', 'backslashreplace'))
-    return len(names)
+    ship._write_whole(part, text.getvalue().encode('utf-8', 'backslashreplace'))
+    return part.name, len(names), 0
 
 # %% ../nbs/34_distributed.ipynb #fa07446c
 def _check_scoring(folder: Path, out: Path, shard: int = 500) -> None:
     "Raise `ValueError` if the folder, the table or the size of a shard cannot be."
     if not folder.is_dir(): raise ValueError(f'There is no folder {str(folder)!r}.')
-    if out.suffix not in ('.csv', '.parquet'):
-        raise ValueError('The results go to a .csv or a .parquet file, and '
-                         f'{out.name!r} is neither.')
+    _require(out.suffix in ('.csv', '.parquet'), 'out', out.name, 'a .csv or .parquet')
     if out.suffix == '.parquet' and not find_spec('pyarrow'):
-        raise ValueError('Writing Parquet needs pyarrow: pip install pyarrow, '
-                         'or name a .csv file.')
-    if shard < 1:
-        raise ValueError(f'A shard cannot hold {shard} files: choose 1 or more.')
-    _check_writable(out)
+        raise ValueError('Parquet needs pyarrow: pip install pyarrow, or name a .csv.')
+    _require(shard >= 1, 'shard', shard, '1 or more')
+    ship._check_writable(out)
 
 # %% ../nbs/34_distributed.ipynb #d70dd27a
-def _write_parquet(parts: Iterable[Path], file: BinaryIO) -> None:
-    "Write the rows of all parts as Parquet."
-    import pyarrow as pa
+def _to_parquet(table: Path) -> Path:
+    "Copy a CSV table to a Parquet file beside it, a block of rows at a time."
+    from pyarrow.csv import ConvertOptions, ParseOptions, open_csv
     from pyarrow.parquet import ParquetWriter
-    read: tuple[Callable, ...] = (str, int, float, 'True'.__eq__, str)
-    types = (pa.string(), pa.int8(), pa.float64(), pa.bool_(), pa.string())
-    schema = pa.schema(list(zip(COLUMNS, types)))
-    with ParquetWriter(file, schema) as writer:
-        for part in parts:
-            with part.open(newline='', encoding='utf-8') as text:
-                rows = [[f(field) if field else None for f, field in zip(read, row)]
-                        for row in csv.reader(text)]
-            columns = [pa.array(column, t) for column, t in zip(zip(*rows), types)]
-            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+    types = 'string', 'int8', 'double', 'bool', 'string'
+    convert = ConvertOptions(column_types=dict(zip(COLUMNS, types)), null_values=[''],
+                             strings_can_be_null=True)
+    parse, copy = ParseOptions(newlines_in_values=True), table.with_suffix('.parquet')
+    with (open_csv(table, parse_options=parse, convert_options=convert) as blocks,
+          ParquetWriter(copy, blocks.schema) as writer):
+        for block in blocks: writer.write_batch(block)
+    return copy
 
-# %% ../nbs/34_distributed.ipynb #50222106
+
 def _merge(parts: Path, names: list[str], out: Path) -> None:
     "Join the parts to one table, whole or not at all."
-    partial = parts/'table'
-    with partial.open('wb') as file:
-        if out.suffix == '.parquet': _write_parquet(map(parts.joinpath, names), file)
-        else:
-            file.write(','.join(COLUMNS).encode() + b'\r\n')
-            for name in names:
-                with (parts/name).open('rb') as rows: shutil.copyfileobj(rows, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(out)
+    table = parts/'table'
+    with table.open('wb') as file:
+        file.write(','.join(COLUMNS).encode() + b'\r\n')
+        for name in names: file.write((parts/name).read_bytes())
+    if out.suffix == '.parquet': table = _to_parquet(table)
+    with table.open('rb+') as file: os.fsync(file.fileno())  # all of it is on the disk
+    table.replace(out)
 
 # %% ../nbs/34_distributed.ipynb #73b2f139
-_Hand = tuple[int, list[str]]  # the number of a shard, and the names of its files
-
-
-def _deal(shards: Iterator[_Hand] | None) -> _Hand | None:
-    "Hand every process its next shard; an empty one at the end, and None after that."
+def _deal(names: Iterator[str], shard: int, work: Callable) -> list[Any]:
+    "Give every process a shard of rank 0's names, and all the reports; [] at the end."
+    size, hands = dist.get_world_size(), None
+    if dist.get_rank() == 0: hands = [list(islice(names, shard)) for _ in range(size)]
     mine: list[Any] = [None]
-    hands: list[Any] | None = None
-    if shards is not None:  # on rank 0
-        size = dist.get_world_size()
-        hands = list(islice(shards, size))
-        hands += [(-1, []) if hands else None]*(size - len(hands))
     dist.scatter_object_list(mine, hands)
-    return mine[0]
-
-# %% ../nbs/34_distributed.ipynb #77c8ee64
-def _score_round(hand: _Hand, folder: Path, parts: Path, model: str) -> list[tuple]:
-    "Score a shard in every process, and gather on rank 0 what was done."
-    (number, names), report = hand, None
-    if names:
-        path = _part_path(parts, number, folder, names, model)
-        report = path.name, len(names), _score_shard(path, folder, names, model)
-    reports: list[Any] = [None]*dist.get_world_size()
-    dist.gather_object(report, reports if dist.get_rank() == 0 else None)
+    reports: list[Any] = [None]*size
+    dist.all_gather_object(reports, work(mine[0]))
     return [report for report in reports if report]
 
 # %% ../nbs/34_distributed.ipynb #e5049024
@@ -377,160 +321,121 @@ def score_folder(
     model: str = 'linear',  # to ask, one of `MODELS`
     shard: int = 500,  # files in a shard, from 1
     progress: bool | None = None,  # a progress bar; None shows one in a terminal only
-) -> tuple[int, int]:  # on rank 0: files in the table, and how many were scored before
+) -> tuple[int, int]:  # files in the table, and how many were scored before
     "Score every file of a folder, in all processes of the group together."
-    load_model(model)
+    ship.load_model(model)
     _on_rank_0(lambda: _check_scoring(folder, out, shard))
     folder, out, done = folder.resolve(), out.resolve(), []
-    parts = out.with_name(f'{out.name}.parts')
+    parts, table = out.with_name(f'{out.name}.parts'), os.path.relpath(out, folder)
     parts.mkdir(exist_ok=True)
-    first = dist.get_rank() == 0
-    shards = _cut(folder, out, shard) if first else None
+    names = walk(folder, skip=[table, f'{table}.parts/'])  # not what we write
+    def score(mine): return _score_shard(folder, parts, model, mine)
     with _bar(progress, desc='files', unit=' files') as bar:
-        while hand := _deal(shards):
-            reports = _score_round(hand, folder, parts, model)
+        while reports := _deal(names, shard, score):
             bar.update(sum(files for _, files, _ in reports))
             done += reports
-    if first:
-        _merge(parts, [name for name, _, _ in done], out)
+    if dist.get_rank() == 0:
+        _merge(parts, [part for part, _, _ in done], out)
         shutil.rmtree(parts)
-    total = sum(files for _, files, _ in done)
-    return total, total - sum(scored for _, _, scored in done)
+    return sum(files for _, files, _ in done), sum(before for _, _, before in done)
 
 # %% ../nbs/34_distributed.ipynb #70ad4717
 def _run_train(args: argparse.Namespace) -> None:
-    "Train as the command line says."
+    """Train the linear model on MNIST's threes and sevens, by default as documented.
+    Started again with the same options, a stopped run goes on from its checkpoint."""
     device = _pick_device(args.device)
     checkpoint = args.checkpoint or args.out.with_name(f'{args.out.name}.checkpoint')
     recipe = Recipe(args.epochs, args.lr, args.bs, args.loss, args.shuffle, args.seed)
-    if args.every < 1:
-        raise ValueError(f'There cannot be a checkpoint every {args.every} steps: '
-                         'choose 1 or more.')
     with group(device, args.timeout) as (rank, size):
-        _on_rank_0(lambda: [_check_writable(path) for path in (args.out, checkpoint)])
+        _on_rank_0(lambda: [ship._check_writable(p) for p in (args.out, checkpoint)])
         data = Digits(*(t.to(device) for t in load_sample()))
         model = train(data, recipe, checkpoint, args.every)
         if rank > 0: return
-        save_weights(model, args.out)
+        ship.save_weights(model, args.out)
         checkpoint.unlink(missing_ok=True)
         *_, errors = validate(model, data.valid_x, data.valid_y)
-    print(f'{recipe.epochs} epoch{"s"*(recipe.epochs != 1)} of {len(data.train_x):,} '
-          f'images, {size} process{"es"*(size > 1)}: {errors} errors of '
-          f'{len(data.valid_x):,}. The weights are in {args.out.name}.')
+    print(f'Images: {len(data.train_x):,}, epochs: {recipe.epochs}, processes: {size}. '
+          f'Weights: {args.out.name}, with {errors} errors of {len(data.valid_x):,}.')
 
 # %% ../nbs/34_distributed.ipynb #17359334
-_TRAIN = """Train the linear model on MNIST's threes and sevens. The defaults are the
-documented recipe. Started again with the same options after it was stopped, a run goes
-on where its last checkpoint was."""
-
-
-def _add_train(commands, **kwargs) -> None:
-    "Add the command that trains to the commands of a parser."
-    parser = commands.add_parser('train', description=_TRAIN, **kwargs,
-                                 help='train the linear model on threes and sevens')
-
-    def add(name, default, help, **kwargs):
-        kwargs = {'type': type(default)} | kwargs
-        parser.add_argument(name, default=default, help=help + ' (default %(default)s)',
-                            **kwargs)
-    add('--epochs', Recipe.epochs, 'passes over the images')
-    add('--lr', Recipe.lr, 'learning rate')
-    add('--bs', Recipe.bs, 'images in a batch, of all processes together')
-    add('--loss', Recipe.loss, 'what to make small', choices=_LOSSES)
-    parser.add_argument('--shuffle', action='store_true',
-                        help='draw new batches every epoch')
-    add('--seed', Recipe.seed, 'of the initial weights and of the shuffling')
-    add('--out', Path('weights.safetensors'), 'where the trained weights go',
-        type=Path, metavar='FILE')
-    parser.add_argument('--checkpoint', type=Path, metavar='FILE',
-                        help='where the state is kept until then '
-                        '(default: the name of the weights, and .checkpoint)')
-    add('--every', 100, 'from one checkpoint to the next', metavar='STEPS')
-    add('--device', 'auto', 'auto takes GPUs where there is one for every process',
-        choices=('auto', 'cpu', 'cuda'))
-    parser.set_defaults(run=_run_train)
+def _train_options(add: Callable) -> None:
+    "Add the options of the command that trains."
+    add('--epochs', type=int, default=Recipe.epochs, help='passes over the images')
+    add('--lr', type=float, default=Recipe.lr, help='learning rate')
+    add('--bs', type=int, default=Recipe.bs, help='images in a batch of all processes')
+    add('--loss', choices=_LOSSES, default=Recipe.loss, help='what to make small')
+    add('--shuffle', action='store_true', help='draw new batches every epoch')
+    add('--seed', type=int, default=Recipe.seed, help='of first weights and shuffling')
+    add('--out', type=Path, default='weights.safetensors', help='file for the weights')
+    add('--checkpoint', type=Path, help='file of the state; None means OUT.checkpoint')
+    add('--every', type=int, default=100, help='steps from one checkpoint to the next')
+    add('--device', choices=('auto', 'cpu', 'cuda'), default='auto',
+        help='auto takes GPUs where there is one for every process')
 
 # %% ../nbs/34_distributed.ipynb #e2bf65db
 def _run_predict(args: argparse.Namespace) -> None:
-    "Score a folder as the command line says."
+    """Ask predict about every file of a folder. One that is no image gets a row that
+    says why. Started again, a stopped run scores what is missing or has changed."""
     with group(timeout=args.timeout) as (rank, size):
-        total, before = score_folder(args.folder, args.out, args.model, args.shard)
-    if rank == 0:
-        print(f'{total:,} file{"s"*(total != 1)}, {before:,} of them scored before. '
-              f'The results are in {args.out.name}.')
+        total, old = score_folder(args.folder, args.out, args.model, args.shard)
+    if rank > 0: return
+    print(f'Files: {total:,}, {old:,} of them scored before. Table: {args.out.name}.')
 
 # %% ../nbs/34_distributed.ipynb #09a8f00b
-_PREDICT = """Ask predict about every file of a folder, and of the folders in it. A file
-that is no image gets a row that says why. Started again after it was stopped, it scores
-what is missing and what has changed."""
-
-
-def _add_predict(commands, **kwargs) -> None:
-    "Add the command that scores a folder to the commands of a parser."
-    parser = commands.add_parser('predict', description=_PREDICT, **kwargs,
-                                 help='score every file of a folder')
-    parser.add_argument('folder', type=Path, metavar='FOLDER',
-                        help='with files of any kind')
-    parser.add_argument('--out', type=Path, required=True, metavar='FILE',
-                        help='the table to write, .csv or .parquet, with columns '
-                        + ', '.join(COLUMNS))
-    parser.add_argument('--model', choices=MODELS, default='linear',
-                        help='default %(default)s')
-    parser.add_argument('--shard', type=int, default=500, metavar='FILES',
-                        help='to score before rows are kept (default %(default)s)')
-    parser.set_defaults(run=_run_predict)
+def _predict_options(add: Callable) -> None:
+    "Add the options of the command that scores a folder."
+    add('folder', type=Path, help='with files of any kind, and folders of them')
+    add('--out', type=Path, required=True, default=argparse.SUPPRESS, metavar='FILE',
+        help='the table to write, .csv or .parquet, with columns ' + ', '.join(COLUMNS))
+    add('--model', choices=ship.MODELS, default='linear', help='which one to ask')
+    add('--shard', type=int, default=500, help='files to score before rows are kept')
 
 # %% ../nbs/34_distributed.ipynb #80158a5b
 _HELP = r"""Train, or score a folder of images, in many processes at once.
 
-  in one process:
+  in one process, and in four, with the same weights in the end:
     python -m mnist_nbdev.distributed train
-  in four, with the same weights in the end:
     torchrun --nproc-per-node 4 -m mnist_nbdev.distributed train
   after a process died start again, and go on, up to three times:
     torchrun --nproc-per-node 4 --max-restarts 3 \
       -m mnist_nbdev.distributed predict photos --out answers.csv
   the same command on each of two machines, with files on a disk that both see:
-    TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 \
-      torchrun --nnodes 2 --nproc-per-node 4 --rdzv-backend c10d \
-      --rdzv-endpoint HOST:29400 -m mnist_nbdev.distributed train"""
+    TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes 2 --nproc-per-node 4 \
+      --rdzv-backend c10d --rdzv-endpoint HOST:29400 -m mnist_nbdev.distributed train"""
 
 
 def _make_parser() -> argparse.ArgumentParser:
     "Describe the command line."
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument('--timeout', type=float, default=600., metavar='SECONDS',
-                        help='to wait for the other processes before giving up '
-                        '(default %(default)s)')
-    shared.add_argument('--threads', type=int, default=1,
-                        help='of each process (default %(default)s)')
-    parser = argparse.ArgumentParser(
-        prog='python -m mnist_nbdev.distributed', description=_HELP,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
+    keep_lines = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser('python -m mnist_nbdev.distributed',
+                                     description=_HELP, formatter_class=keep_lines)
     commands = parser.add_subparsers(metavar='COMMAND', required=True)
-    for add in (_add_train, _add_predict): add(commands, parents=[shared])
+    for name, run, add_options, what in (
+            ('train', _run_train, _train_options, 'train the linear model'),
+            ('predict', _run_predict, _predict_options, 'score a folder of files')):
+        command = commands.add_parser(name, help=what, description=run.__doc__)
+        command.formatter_class = argparse.ArgumentDefaultsHelpFormatter
+        add_options(command.add_argument)
+        command.add_argument('--timeout', type=float, default=600., metavar='SECONDS',
+                             help='to wait for the other processes before giving up')
+        command.add_argument('--threads', type=int, default=1, help='of each process')
+        command.set_defaults(run=run)
     return parser
 
 # %% ../nbs/34_distributed.ipynb #ceab8fce
-def _parse(argv: list[str] | None) -> argparse.Namespace:
-    "Read the command line; only rank 0 says what is wrong with it."
-    if os.environ.get('RANK', '0') == '0': return _make_parser().parse_args(argv)
-    nowhere = io.StringIO()
-    with redirect_stdout(nowhere), redirect_stderr(nowhere):
-        return _make_parser().parse_args(argv)
-
-
 @record
 def main(
     argv: list[str] | None = None,  # the command line; None takes that of the program
 ) -> int:  # exit status: 0 all is done, 1 something failed, 2 the command was wrong
     "Do what the command line says, as one process of the group."
-    args, rank = _parse(argv), os.environ.get('RANK', '0')
+    rank, nowhere = os.environ.get('RANK', '0'), io.StringIO()
+    out, err = (sys.stdout, sys.stderr) if rank == '0' else (nowhere, nowhere)
+    with redirect_stdout(out), redirect_stderr(err):  # rank 0 alone says what is wrong
+        args = _make_parser().parse_args(argv)
     torch.set_num_threads(max(args.threads, 1))
     try: args.run(args)
     except ValueError as error: status, why = 2, str(error) if rank == '0' else ''
-    except OSError as error:
-        status, why = 1, f'{error.strerror or error}: {error.filename}.'
+    except OSError as error: status, why = 1, str(error)
     except KeyboardInterrupt: status, why = 130, ''
     except RuntimeError as error:
         if os.environ.get('WORLD_SIZE', '1') == '1': raise
