@@ -26,7 +26,6 @@ _FINE = 160  # the longer side of the picture in which it is traced
 NO_INK = ('There is no ink in this image, or too little. '
           'Draw or photograph a digit, large and dark enough to be seen.')
 
-
 def _limit_size(pixels: np.ndarray, side: int) -> np.ndarray:
     "Scale a picture down, if its longer side is more than `side` pixels."
     return pixels if max(pixels.shape[:2]) <= side else scale_to(pixels, side)
@@ -36,7 +35,6 @@ def _detail(grey: np.ndarray) -> float:
     "Measure how much a picture differs from its blurred self."
     window = max(3, max(grey.shape)//8)
     return np.var(grey - scipy.ndimage.uniform_filter(grey, window, mode='nearest'))
-
 
 def to_grey(
     pixels: np.ndarray,  # (h, w) or (h, w, 3) float32 in [0, 1]
@@ -79,7 +77,6 @@ def _half_width(mask: np.ndarray) -> float:
     "Measure how far the innermost point of a shape is from its edge, at least 0.1."
     if not mask.any(): return .1
     return max(.1, float(scipy.ndimage.distance_transform_edt(mask).max()))
-
 
 def _darker_by_shape(grey: np.ndarray) -> float:
     "Judge by shape which is the ink: above 0 it is the dark, below 0 the light."
@@ -148,7 +145,6 @@ class _Part(NamedTuple):
     edges: int  # how many edges of the picture it touches, 0 to 4
     around: bool  # whether it spans most of the picture both ways, as a frame does
 
-
 def _describe(label: int, box: tuple, labels: np.ndarray, ink: np.ndarray) -> _Part:
     "Describe the part with this label and box."
     h, w = ink.shape
@@ -215,7 +211,6 @@ def _around(mask: np.ndarray, margin: float = .2) -> tuple[slice, slice]:
     "Box what a mask marks, with a margin, as a share of its longer side."
     rows, cols = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     extra = int(margin*max(np.ptp(rows), np.ptp(cols))) + 2
-
     def widened(at: np.ndarray, n: int) -> slice:
         return slice(max(0, at[0] - extra), min(n, at[-1] + 1 + extra))
     return widened(rows, mask.shape[0]), widened(cols, mask.shape[1])

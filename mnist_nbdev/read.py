@@ -120,14 +120,11 @@ def _check_size(width: int, height: int, most: int = MAX_PIXELS) -> None:
 def _find_orientation(exif: bytes) -> int:
     "Read from a camera's notes which side is up, 1 to 8; 1, upright, if not said."
     little = exif[:2] == b'II'
-
     def number(at: int, size: int) -> int:
         return int.from_bytes(exif[at:at + size], 'little' if little else 'big')
     first = number(4, 4) + 2
     for at in range(first, first + 12*number(first - 2, 2), 12):
-        if number(at, 2) == 0x0112:
-            value = number(at + 8, 2)
-            return value if 1 <= value <= 8 else 1
+        if number(at, 2) == 0x0112: return number(at + 8, 2)
     return 1
 
 # %% ../nbs/21_read.ipynb #a38528a7
@@ -157,8 +154,7 @@ def _decode(data: bytes) -> Image.Image:
     notes = image.info.get('exif', b'').removeprefix(b'Exif\0\0')
     if image.format == 'JPEG': notes = data.partition(b'Exif\0\0')[2][:65536]
     image.info = {k: v for k, v in image.info.items() if k == 'transparency'}
-    # 1 for a TIFF, which Pillow has turned already
-    image.getexif()[0x0112] = _find_orientation(notes)
+    image.getexif()[0x0112] = _find_orientation(notes)  # a TIFF's is 1: it is turned
     return image
 
 # %% ../nbs/21_read.ipynb #e04b3622
@@ -174,18 +170,16 @@ def _explain(error: Exception, data: bytes) -> str:
     return f'This cannot be read as an image: {why}.'
 
 # %% ../nbs/21_read.ipynb #695f31b7
-_ONE_AT_A_TIME = Lock()
+_ONE_AT_A_TIME = Lock()  # and the filters of warnings are everybody's
 
 @contextmanager
 def _alone_and_quiet() -> Iterator[None]:
     "Let one decoder work at a time, without warnings."
-    with _ONE_AT_A_TIME, warnings.catch_warnings():  # the filters are everybody's
-        warnings.simplefilter('ignore')
-        yield
+    with _ONE_AT_A_TIME, warnings.catch_warnings(action='ignore'): yield
 
 # %% ../nbs/21_read.ipynb #e829a5af
 def read_image(
-    source: str | os.PathLike | bytes | bytearray | memoryview,  # a path, or a file's bytes
+    source: str | os.PathLike | bytes,  # a file's path, or its bytes
 ) -> Image.Image:  # its first one; a large JPEG reduced to `_MAX_SIDE` or a bit more
     "Read an image file; raises `ValueError` if it is missing, damaged or no image."
     if isinstance(source, str) and source.startswith(('http:', 'https:', 'data:')):
@@ -206,9 +200,8 @@ def _to_numpy(array: Any) -> np.ndarray:
         n, most = prod(array.shape), 4*MAX_PIXELS
         if n > most: raise ValueError(f'it has {n:,} numbers, and {most:,} is the most')
         if hasattr(array, 'detach'):
-            array = array.detach().cpu()
-            narrow = array.dtype.is_floating_point and array.dtype.itemsize < 4
-            array = (array.float() if narrow else array).numpy()  # there is no bfloat16
+            array = array.detach().cpu()  # below, since NumPy has no bfloat16:
+            if array.is_floating_point() and array.itemsize < 4: array = array.float()
         a = np.asarray(array)
     while a.ndim > 2 and 1 in a.shape and a.shape[2:] not in ((3,), (4,)):
         a = a.squeeze(a.shape.index(1))
@@ -249,17 +242,10 @@ def _array_to_image(array: Any) -> Image.Image:
 def _from_sketch(sketch: dict) -> Any:
     "Take what was drawn out of the value of a Gradio canvas."
     if 'composite' not in sketch:
-        raise ValueError("A dict without a 'composite' is not an image: send the image.")
+        raise ValueError("A dict without 'composite' is not an image: send the image.")
     if sketch['composite'] is None:
         raise ValueError('Nothing was drawn. Draw a digit first.')
     return sketch['composite']
-
-def _from_open_file(file: Any) -> bytes:
-    "Read an open file, a byte more than `MAX_BYTES` at the most."
-    with _refusing('This file'): data = file.read(MAX_BYTES + 1)
-    if isinstance(data, str):
-        raise ValueError("This file is open as text: open it with mode 'rb'.")
-    return data
 
 # %% ../nbs/21_read.ipynb #d12cc48f
 def to_image(
@@ -269,7 +255,10 @@ def to_image(
 ) -> Image.Image:  # of any mode
     "Make an image of whatever holds one; raises `ValueError` for what does not."
     if isinstance(anything, dict): anything = _from_sketch(anything)
-    if hasattr(anything, 'read'): anything = _from_open_file(anything)
+    if hasattr(anything, 'read'):
+        with _refusing('This file'): anything = anything.read(MAX_BYTES + 1)
+        if isinstance(anything, str):
+            raise ValueError("This file is open as text: open it with mode 'rb'.")
     if isinstance(anything, Image.Image): return anything
     if isinstance(anything, (str, os.PathLike, bytes, bytearray, memoryview)):
         return read_image(anything)
@@ -314,7 +303,8 @@ def _shrink_image(image: Image.Image) -> Image.Image:
 # %% ../nbs/21_read.ipynb #c3cd2422
 def _full_scale(image: Image.Image) -> float:
     "Find the number for white: 1, 255, 4095, 65535, or the largest there is."
-    ends = np.array([(np.min(band), np.max(band)) for _, band in _bands(image)])
+    arrays = (np.asarray(band) for _, band in _bands(image))
+    ends = np.array([(a.min(), a.max()) for a in arrays])
     if not np.isfinite(ends).all() or ends.min() < 0:
         raise ValueError('Some pixels of this image are negative, infinite or NaN. '
                          'Send brightnesses, from 0 (black) up.')
@@ -336,7 +326,7 @@ def to_pixels(
 ) -> np.ndarray:  # (h, w) or (h, w, 3) float32 in [0, 1], 1 is white, h, w <= 1,280
     "Make an image upright, opaque and small; raises `ValueError` when it is damaged."
     small = _shrink_image(image)
-    with suppress(Exception), _alone_and_quiet():  # there are notes that nobody can read
+    with suppress(Exception), _alone_and_quiet():  # some notes cannot be read
         small.getexif()[0x0112] = image.getexif().get(0x0112, 1)
     small = ImageOps.exif_transpose(small)
     if small.mode == 'F': return np.asarray(small)/np.float32(_full_scale(image))
@@ -344,8 +334,7 @@ def to_pixels(
     return np.asarray(small, np.float32)/255
 
 # %% ../nbs/21_read.ipynb #130a4248
-_MAX_IMAGES = 100_000  # in one folder, archive or table
-_MAX_PNG = 20_000  # bytes of one picture; it needs a third of that at most
+_MAX_IMAGES, _MAX_PNG = 100_000, 20_000  # pictures in one source, bytes of each
 
 def _read_digit(data: bytes, name: str) -> np.ndarray:
     "Read a picture of 28x28 pixels as grey, (28, 28) uint8."
@@ -354,8 +343,7 @@ def _read_digit(data: bytes, name: str) -> np.ndarray:
     if image.size != (28, 28):
         raise ValueError(f'{name} is {image.width}x{image.height} pixels, not 28x28.')
     if image.mode == 'L': return np.asarray(image)
-    pixels = to_pixels(image)
-    grey = pixels.mean(2) if pixels.ndim == 3 else pixels
+    grey = to_pixels(image).reshape(28, 28, -1).mean(2)
     return (255*grey).round().astype(np.uint8)
 
 # %% ../nbs/21_read.ipynb #e0242f90
@@ -371,8 +359,7 @@ def _choose(names: list[str], split: str, digit: int) -> list[str]:
         place = [folder, str(digit)]
         chosen = [name for name in names if name.split('/')[-3:-1] == place]
         if chosen: return sorted(chosen)
-    raise ValueError(f'it holds no {split}/{digit}/*.png: '
-                     "it should look like fastai's MNIST_SAMPLE.")
+    raise ValueError(f"it holds no {split}/{digit}/*.png, as MNIST_SAMPLE does.")
 
 # %% ../nbs/21_read.ipynb #1312b01e
 def _read_folder(path: Path, split: str, digit: int) -> np.ndarray:
@@ -407,6 +394,8 @@ def _rows(file: TextIO) -> Iterator[str]:
         if cells != 785:
             raise ValueError(f'line {number} has {cells:,} cells, not 785.')
         count += 1
+        if count > _MAX_IMAGES:
+            raise ValueError(f'it holds more than {_MAX_IMAGES:,} images.')
         yield row
     if not count: raise ValueError('it holds no images.')
 
@@ -415,10 +404,7 @@ def _read_table(path: Path) -> np.ndarray:
     "Read the threes and sevens of a table: (n, 785) uint8, a label and 784 pixels."
     _check_file(path, 4_000*_MAX_IMAGES)
     with open(path, encoding='utf-8', errors='replace') as file:
-        rows = np.loadtxt(_rows(file), np.uint8, delimiter=',', comments=None,
-                          max_rows=_MAX_IMAGES + 1, ndmin=2)
-    if len(rows) > _MAX_IMAGES:
-        raise ValueError(f'it holds more than {_MAX_IMAGES:,} images.')
+        rows = np.loadtxt(_rows(file), np.uint8, delimiter=',', comments=None, ndmin=2)
     ours = np.isin(rows[:, 0], (3, 7))
     if not ours.all():
         warnings.warn(f'{path}: kept {ours.sum():,} threes and sevens, and passed over '
@@ -430,7 +416,7 @@ def _hold_back(rows: np.ndarray, split: str, digit: int) -> np.ndarray:
     "Divide the images of one digit: every fifth is for validation."
     images = rows[rows[:, 0] == digit, 1:].reshape(-1, 28, 28)
     if len(images) < 5:
-        raise ValueError(f'it holds too few {digit}s, {len(images)}: five is the least.')
+        raise ValueError(f'it holds too few {digit}s, {len(images)}: 5 is the least.')
     held = np.arange(len(images)) % 5 == 4
     return images[held == (split == 'valid')]
 
@@ -477,7 +463,8 @@ def load_digits(
 # %% ../nbs/21_read.ipynb #36125a9f
 def download_sample() -> Path:  # the folder that fastai unpacked it to
     "Get fastai's MNIST_SAMPLE; raises `ImportError` where fastai is not installed."
-    try: from fastai.data.external import URLs, untar_data
+    try:
+        from fastai.data.external import URLs, untar_data
     except ImportError as error:
-        raise ImportError("This needs fastai: pip install 'mnist_nbdev[fastai]'") from error
+        raise ImportError("Needs fastai: pip install 'mnist_nbdev[fastai]'") from error
     return untar_data(URLs.MNIST_SAMPLE)

@@ -26,7 +26,6 @@ def _in_double(tensors: Iterable[Tensor]) -> list[Tensor]:
     "Convert to double precision."
     return [t.double() for t in tensors]
 
-
 def train_recipe() -> Linear:  # in double precision
     "Train the documented recipe."
     data = Digits(*_in_double(load_sample()))
@@ -59,7 +58,6 @@ def _one_cycle(net: nn.Module, steps: int):
 _HELD_OUT = 5000  # training images that no network sees
 _BATCH = 256  # digits in a batch
 _OTHERS = 96  # images of no digit beside them
-
 
 def _mixed(
     x: Tensor, y: Tensor, others: Tensor, generator: torch.Generator,
@@ -105,17 +103,15 @@ def _read_tensors(path: str | Path) -> dict[str, Tensor]:
         with Path(path).open('rb') as file: data = file.read(500_001)
         if len(data) > 500_000: raise ValueError('it is too large')
         tensors = load(data)
-        finite = all(t.isfinite().all() for t in tensors.values())
+        if not all(t.isfinite().all() for t in tensors.values()):
+            raise ValueError('its weights are not finite')
     except Exception as error:  # a damaged file can fail in many ways
         raise ValueError(f'{path} cannot be read as safetensors: {error}') from error
-    if not finite: raise ValueError(f'{path} holds weights that are not finite.')
     return tensors
-
 
 def _shipped(name: str) -> Path:
     "The file of a model that ships."
     return Path(str(ASSETS))/f'{name}.safetensors'
-
 
 def _form(tensors: dict[str, Tensor]) -> dict:
     "Name, shape and dtype of arrays."
@@ -138,8 +134,7 @@ def load_net(
 ) -> nn.Module:  # in evaluation mode: images (n, 784) to logits (n, 10)
     "Load a trained network; raises `ValueError` for weights that are not its own."
     if name not in NETS:
-        known = ', '.join(NETS)
-        raise ValueError(f'There is no network {name!r}: choose one of {known}.')
+        raise ValueError(f'There is no network {name!r}: choose of {", ".join(NETS)}.')
     net, tensors = NETS[name](), _read_tensors(path or _shipped(name))
     if _form(tensors) != _form(net.state_dict()):
         raise ValueError(f'{path or name} does not hold '
@@ -150,13 +145,11 @@ def load_net(
 # %% ../nbs/12_ship.ipynb #6f9b5287
 MODELS = ('linear', 'cnn', 'mlp', 'recipe')  # the models that ship
 
-
 @cache
 def _read_model(name: str) -> Linear | nn.Module:
     "Read a model that ships, once."
     if name in NETS: return load_net(name)
     return read_weights(_shipped(name))
-
 
 def load_model(
     # one of `MODELS`; or a linear model of your own, which is given back
@@ -168,8 +161,7 @@ def load_model(
         raise ValueError('A linear model for threes and sevens has weights of shape '
                          f'(784, 1), and this one {tuple(name.w.shape)}.')
     if name not in MODELS:
-        known = ', '.join(MODELS)
-        raise ValueError(f'There is no model {name!r}: choose one of {known}.')
+        raise ValueError(f'There is no model {name!r}: choose of {", ".join(MODELS)}.')
     return _read_model(name)
 
 # %% ../nbs/12_ship.ipynb #5b1b2001
@@ -191,8 +183,7 @@ def _check_writable(path: Path) -> None:
     target = Path(os.path.realpath(path))  # a link may lead elsewhere
     try:
         if not target.parent.is_dir(): why = 'there is no such folder'
-        elif target.exists() and not target.is_file():
-            why = 'it is a folder or a device'
+        elif target.exists() and not target.is_file(): why = 'it is a folder or a device'
         elif not os.access(target.parent, os.W_OK):
             why = 'its folder may not be written to'
         else: return
@@ -204,7 +195,6 @@ def _to_bytes(model: Linear) -> bytes:
     "Write a linear model as safetensors, in single precision."
     from safetensors.torch import save
     return save({name: t.float() for name, t in model._asdict().items()})
-
 
 def save_weights(
     model: Linear,  # w (784, 1) and b (1,), of any floating type
@@ -220,7 +210,6 @@ def _train(name: str) -> bytes:
     if name in NETS: return save(train_net(name).state_dict())
     return _to_bytes(train_recipe() if name == 'recipe' else train_linear())
 
-
 def _same(name: str, old: bytes, new: bytes) -> bool:
     "Whether two files hold the same weights, as far as machines agree."
     from safetensors.torch import load
@@ -235,8 +224,7 @@ def main(
 ) -> None:
     "Train models that ship and write their weights; `--check` compares instead."
     import argparse
-    program = 'python -m mnist_nbdev.ship'
-    parser = argparse.ArgumentParser(program, description=main.__doc__)
+    parser = argparse.ArgumentParser('mnist_nbdev.ship', description=main.__doc__)
     add = parser.add_argument
     add('models', nargs='*', metavar='MODEL', default=['recipe', 'linear'],
         help=f'{", ".join(MODELS)} (default: recipe linear)')
@@ -251,6 +239,5 @@ def main(
         elif not _same(name, path.read_bytes(), new):
             raise SystemExit(f'{path.name} is not what training gives')
         print(f'{path.name}: {"as trained" if args.check else "written"}')
-
 
 if __name__ == '__main__' and '__file__' in globals(): main()
