@@ -43,8 +43,7 @@ def to_grey(
     if pixels.ndim == 2: return pixels
     mean = pixels.mean(2)
     best = max(np.moveaxis(pixels, 2, 0), key=_detail)
-    if _detail(best) > 1.3*_detail(mean): return np.ascontiguousarray(best)
-    return mean
+    return np.ascontiguousarray(best) if _detail(best) > 1.3*_detail(mean) else mean
 
 # %% ../nbs/22_prepare.ipynb #441c5004
 def _despeckle(grey: np.ndarray) -> np.ndarray:
@@ -130,8 +129,8 @@ def _remove_lines(mask: np.ndarray) -> np.ndarray:
         if not line.any(): continue
         across = _run_lengths(mask, 1 - axis)
         width = np.median(across[line])
-        thin = width < .06*mask.shape[1 - axis]
-        if thin: mask = mask & (~line | (across > 1.6*width + 1))
+        if width < .06*mask.shape[1 - axis]:
+            mask = mask & (~line | (across > 1.6*width + 1))
     return mask
 
 # %% ../nbs/22_prepare.ipynb #f4901445
@@ -147,8 +146,7 @@ class _Part(NamedTuple):
 
 def _describe(label: int, box: tuple, labels: np.ndarray, ink: np.ndarray) -> _Part:
     "Describe the part with this label and box."
-    h, w = ink.shape
-    rows, cols = box
+    (h, w), (rows, cols) = ink.shape, box
     height, width = rows.stop - rows.start, cols.stop - cols.start
     mask = labels[box] == label
     slender = float(mask.sum()/_half_width(np.pad(mask, 1))**2)

@@ -59,9 +59,8 @@ _HELD_OUT = 5000  # training images that no network sees
 _BATCH = 256  # digits in a batch
 _OTHERS = 96  # images of no digit beside them
 
-def _mixed(
-    x: Tensor, y: Tensor, others: Tensor, generator: torch.Generator,
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _mixed(x: Tensor, y: Tensor, others: Tensor,
+           generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     "Make the batches of an epoch: digits and images of no digit, all distorted."
     none = torch.full((_OTHERS,), -1)
     order = torch.randperm(len(x), generator=generator)
@@ -134,7 +133,7 @@ def load_net(
 ) -> nn.Module:  # in evaluation mode: images (n, 784) to logits (n, 10)
     "Load a trained network; raises `ValueError` for weights that are not its own."
     if name not in NETS:
-        raise ValueError(f'There is no network {name!r}: choose of {", ".join(NETS)}.')
+        raise ValueError(f'No network {name!r}: choose one of {", ".join(NETS)}.')
     net, tensors = NETS[name](), _read_tensors(path or _shipped(name))
     if _form(tensors) != _form(net.state_dict()):
         raise ValueError(f'{path or name} does not hold '
@@ -158,10 +157,10 @@ def load_model(
     "Load a model; raises `ValueError` for another name or shape."
     if isinstance(name, Linear):
         if name.w.shape == (784, 1): return name
-        raise ValueError('A linear model for threes and sevens has weights of shape '
-                         f'(784, 1), and this one {tuple(name.w.shape)}.')
+        shape = tuple(name.w.shape)
+        raise ValueError(f'A linear model has weights of shape (784, 1), not {shape}.')
     if name not in MODELS:
-        raise ValueError(f'There is no model {name!r}: choose of {", ".join(MODELS)}.')
+        raise ValueError(f'No model {name!r}: choose one of {", ".join(MODELS)}.')
     return _read_model(name)
 
 # %% ../nbs/12_ship.ipynb #5b1b2001
@@ -183,7 +182,8 @@ def _check_writable(path: Path) -> None:
     target = Path(os.path.realpath(path))  # a link may lead elsewhere
     try:
         if not target.parent.is_dir(): why = 'there is no such folder'
-        elif target.exists() and not target.is_file(): why = 'it is a folder or a device'
+        elif target.exists() and not target.is_file():
+            why = 'it is a folder or a device'
         elif not os.access(target.parent, os.W_OK):
             why = 'its folder may not be written to'
         else: return
@@ -224,7 +224,8 @@ def main(
 ) -> None:
     "Train models that ship and write their weights; `--check` compares instead."
     import argparse
-    parser = argparse.ArgumentParser('mnist_nbdev.ship', description=main.__doc__)
+    program = 'python -m mnist_nbdev.ship'
+    parser = argparse.ArgumentParser(program, description=main.__doc__)
     add = parser.add_argument
     add('models', nargs='*', metavar='MODEL', default=['recipe', 'linear'],
         help=f'{", ".join(MODELS)} (default: recipe linear)')
