@@ -93,7 +93,6 @@ exit status:
   1  at least one shows neither
   2  at least one cannot be answered, or wrong usage'''
 
-
 def _predict_parser() -> argparse.ArgumentParser:
     "Describe the options of `mnist_predict`."
     what = 'Tell handwritten threes from sevens, and both from what is neither.'
@@ -101,16 +100,12 @@ def _predict_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     either = parser.add_mutually_exclusive_group().add_argument
     add('files', nargs='+', metavar='FILE',
-        help='an image: PNG, JPEG, GIF, WebP, BMP or TIFF; '
-             '- reads one from standard input')
+        help='an image: PNG, JPEG, GIF, WebP, BMP or TIFF; - is standard input')
     either('--model', default='linear', choices=('linear', 'cnn', 'mlp', 'recipe'),
-           help='which shipped model to ask: linear (785 numbers, the default), cnn '
-                '(right more often), mlp, recipe')
-    either('--weights', metavar='FILE',
-           help='ask a linear model of your own, saved by mnist_train')
+           help='linear (the default), cnn (right more often), mlp or recipe')
+    either('--weights', metavar='FILE', help='a linear model saved by mnist_train')
     add('--json', action='store_true',
-        help='print JSON Lines instead of a table: for each file an object with file, '
-             'digit, probability, in_scope, error')
+        help='print JSON Lines: file, digit, probability, in_scope and error of each')
     return parser
 
 # %% ../nbs/26_cli.ipynb #37f5b005
@@ -177,29 +172,23 @@ exit status:
   0  the weights are saved
   2  the data cannot be read, or the weights not be saved, or wrong usage'''
 
-
 def _train_parser() -> argparse.ArgumentParser:
     "Describe the options of `mnist_train`; the defaults are the documented recipe."
     what = 'Train 784 weights and a bias to tell threes from sevens, and save them.'
     parser = _new_parser('mnist_train', what, _TRAIN_MORE)
-
     def add(name, default, help, **kwargs):
         help += ' (default: %(default)s)'
         parser.add_argument(name, default=default, help=help, **kwargs)
-
     add('--epochs', 21, 'passes over the training images', type=_number(int, 1))
     add('--lr', 1., 'learning rate', type=_number(float, 1e-9))
     add('--bs', 256, 'images in a batch', type=_number(int, 1))
     add('--seed', 0, 'of the first weights and of shuffling', type=_number(int, 0))
     add('--loss', 'mnist_loss', 'mnist_loss, the mean distance from the label, or '
         'bce_loss, cross-entropy', choices=('mnist_loss', 'bce_loss'))
-    parser.add_argument('--shuffle', action='store_true',
-                        help='draw new batches every epoch')
-    parser.add_argument('--zero', action='store_true',
-                        help='start from zero, not from random weights')
-    parser.add_argument('--data', metavar='PATH',
-                        help='train on digits of your own, not on the bundled ones: '
-                             'a folder, a .zip or a .csv file (see below)')
+    add('--shuffle', False, 'draw new batches every epoch', action='store_true')
+    add('--zero', False, 'start from zero, not at random', action='store_true')
+    parser.add_argument('--data', metavar='PATH', help='a folder, .zip or .csv file of '
+                        'your own digits (see below), not the bundled ones')
     add('--out', 'weights.safetensors', 'where to save the weights', metavar='FILE',
         type=_weights_file)
     return parser
@@ -238,8 +227,7 @@ def mnist_train(
         parser.exit(2, f'{parser.prog}: {_printable(str(error))}\n')
     errors, n = history.valid_errors[-1], len(data.valid_y)
     time = '1 epoch' if args.epochs == 1 else f'{args.epochs} epochs'
-    mean = history.valid_accuracy[-1]
     print(f'{errors:,} errors of {n:,} after {time}: {1 - errors/n:.2%} right '
-          f'({mean:.4f} as the mean of the batches).')
+          f'({history.valid_accuracy[-1]:.4f} as the mean of the batches).')
     print(f'Saved as {_printable(str(args.out))}.')
     return 0

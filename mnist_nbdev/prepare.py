@@ -26,7 +26,6 @@ _FINE = 160  # the longer side of the picture in which it is traced
 NO_INK = ('There is no ink in this image, or too little. '
           'Draw or photograph a digit, large and dark enough to be seen.')
 
-
 def _limit_size(pixels: np.ndarray, side: int) -> np.ndarray:
     "Scale a picture down, if its longer side is more than `side` pixels."
     return pixels if max(pixels.shape[:2]) <= side else scale_to(pixels, side)
@@ -37,7 +36,6 @@ def _detail(grey: np.ndarray) -> float:
     window = max(3, max(grey.shape)//8)
     return np.var(grey - scipy.ndimage.uniform_filter(grey, window, mode='nearest'))
 
-
 def to_grey(
     pixels: np.ndarray,  # (h, w) or (h, w, 3) float32 in [0, 1]
 ) -> np.ndarray:  # (h, w) float32 in [0, 1]
@@ -45,8 +43,7 @@ def to_grey(
     if pixels.ndim == 2: return pixels
     mean = pixels.mean(2)
     best = max(np.moveaxis(pixels, 2, 0), key=_detail)
-    if _detail(best) > 1.3*_detail(mean): return np.ascontiguousarray(best)
-    return mean
+    return np.ascontiguousarray(best) if _detail(best) > 1.3*_detail(mean) else mean
 
 # %% ../nbs/22_prepare.ipynb #441c5004
 def _despeckle(grey: np.ndarray) -> np.ndarray:
@@ -79,7 +76,6 @@ def _half_width(mask: np.ndarray) -> float:
     "Measure how far the innermost point of a shape is from its edge, at least 0.1."
     if not mask.any(): return .1
     return max(.1, float(scipy.ndimage.distance_transform_edt(mask).max()))
-
 
 def _darker_by_shape(grey: np.ndarray) -> float:
     "Judge by shape which is the ink: above 0 it is the dark, below 0 the light."
@@ -133,8 +129,8 @@ def _remove_lines(mask: np.ndarray) -> np.ndarray:
         if not line.any(): continue
         across = _run_lengths(mask, 1 - axis)
         width = np.median(across[line])
-        thin = width < .06*mask.shape[1 - axis]
-        if thin: mask = mask & (~line | (across > 1.6*width + 1))
+        if width < .06*mask.shape[1 - axis]:
+            mask = mask & (~line | (across > 1.6*width + 1))
     return mask
 
 # %% ../nbs/22_prepare.ipynb #f4901445
@@ -148,11 +144,9 @@ class _Part(NamedTuple):
     edges: int  # how many edges of the picture it touches, 0 to 4
     around: bool  # whether it spans most of the picture both ways, as a frame does
 
-
 def _describe(label: int, box: tuple, labels: np.ndarray, ink: np.ndarray) -> _Part:
     "Describe the part with this label and box."
-    h, w = ink.shape
-    rows, cols = box
+    (h, w), (rows, cols) = ink.shape, box
     height, width = rows.stop - rows.start, cols.stop - cols.start
     mask = labels[box] == label
     slender = float(mask.sum()/_half_width(np.pad(mask, 1))**2)
@@ -215,7 +209,6 @@ def _around(mask: np.ndarray, margin: float = .2) -> tuple[slice, slice]:
     "Box what a mask marks, with a margin, as a share of its longer side."
     rows, cols = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
     extra = int(margin*max(np.ptp(rows), np.ptp(cols))) + 2
-
     def widened(at: np.ndarray, n: int) -> slice:
         return slice(max(0, at[0] - extra), min(n, at[-1] + 1 + extra))
     return widened(rows, mask.shape[0]), widened(cols, mask.shape[1])

@@ -11,9 +11,8 @@ import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
-from glob import glob
 from math import ceil, prod
 from pathlib import Path
 from threading import Lock
@@ -21,7 +20,7 @@ from typing import Any, TextIO
 
 import numpy as np
 import torch
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from .data import Digits, to_floats
 
@@ -30,42 +29,47 @@ FORMATS = ('PNG', 'JPEG', 'GIF', 'WEBP', 'BMP', 'TIFF')  # of the dozens that Pi
 MAX_BYTES = 40_000_000  # of a file: 12 megapixels without compression
 MAX_PIXELS = 25_000_000  # of an image
 _MAX_PIXELS_OF = {  # of formats whose decoders need less memory for a pixel, or more
-    'JPEG': 50_000_000,
-    'progressive JPEG': 16_000_000,
-    'WEBP': 12_500_000,
-    'TIFF': 12_500_000,
-    'run-length BMP': 500_000,
+    'JPEG': 50_000_000, 'progressive JPEG': 16_000_000,
+    'WEBP': 12_500_000, 'TIFF': 12_500_000, 'run-length BMP': 500_000,
 }
+_MAX_SCANNED = 500_000_000  # in all the scans of a JPEG
 _MAX_SIDE = 1280  # of what we look at, in pixels
 
+# %% ../nbs/21_read.ipynb #f3791ded
+def _brief(error: Exception) -> str:
+    "Put an error in at most 100 letters on one line."
+    words = getattr(error, 'strerror', None) or str(error)
+    return ' '.join(words.split())[:100] or type(error).__name__
+
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    "Turn any error in the block into a `ValueError`: this cannot be read, and why."
+    try: yield
+    except Exception as error:
+        raise ValueError(f'{what} cannot be read: {_brief(error)}.') from error
+
 # %% ../nbs/21_read.ipynb #231b6200
+def _check_file(path: Path, most: int = MAX_BYTES) -> None:
+    "Raise `OSError` for what is no file, and for one of more than `most` bytes."
+    if path.is_dir(): raise OSError('it is a folder')
+    if not path.exists(): raise OSError('there is no such file')
+    if not path.is_file(): raise OSError('it is a pipe or a device')
+    if path.stat().st_size > most: raise OSError(f'it has more than {most:,} bytes')
+
 def _read_file(path: Path) -> bytes:
-    "Read a file; raises `ValueError` for one that is missing, unreadable or too large."
-    try:
-        if path.is_dir(): raise OSError(21, 'it is a folder')
-        if not path.exists(): raise OSError(2, 'there is no such file')
-        if not path.is_file(): raise OSError(2, 'it is a pipe or a device')
-        with path.open('rb') as file: data = file.read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise OSError(27, f'it is too large, {MAX_BYTES:,} bytes is the most')
-    except OSError as error:
-        why = f'cannot be read: {error.strerror}.'
-        raise ValueError(f'The file {str(path)[:100]!r} {why}') from error
-    return data
+    "Read a file, a byte more than `MAX_BYTES` at the most."
+    with _refusing(f'The file {str(path)[:100]!r}'):
+        _check_file(path)
+        with path.open('rb') as file: return file.read(MAX_BYTES + 1)
 
 # %% ../nbs/21_read.ipynb #011ea780
 _MARKS = {  # near the beginning of files that are no image, in lower case
-    b'ftypheic': 'a HEIC photo',
-    b'ftypmif1': 'a HEIC photo',
-    b'ftypavif': 'an AVIF image',
-    b'<svg': 'an SVG drawing',
-    b'<html': 'a web page',
-    b'<!doctype html': 'a web page',
-    b'%pdf': 'a PDF document',
-    b'pk\3\4': 'a zip archive',
+    b'ftypheic': 'a HEIC photo', b'ftypmif1': 'a HEIC photo',
+    b'ftypavif': 'an AVIF image', b'<svg': 'an SVG drawing',
+    b'<html': 'a web page', b'<!doctype html': 'a web page',
+    b'%pdf': 'a PDF document', b'pk\3\4': 'a zip archive',
 }
 _IMAGES = (b'\x89png', b'\xff\xd8', b'gif8', b'riff', b'bm', b'ii*', b'mm\0')
-
 
 def _name_kind(data: bytes) -> str:
     "Name what a file seems to be that Pillow does not know."
@@ -108,29 +112,22 @@ def _most_pixels(image: Any, data: bytes) -> int:
 # %% ../nbs/21_read.ipynb #52947391
 def _check_size(width: int, height: int, most: int = MAX_PIXELS) -> None:
     "Raise `ValueError` for an image without pixels, or with too many."
-    fits = 0 < width < 65536 and 0 < height < 65536 and width*height <= most
-    if not fits:
-        raise ValueError(f'The image is {width:,}x{height:,} pixels; send one of '
-                         f'at most {most:,} in all, and 65,535 on a side.')
+    if 0 < width < 65536 and 0 < height < 65536 and width*height <= most: return
+    raise ValueError(f'The image is {width:,}x{height:,} pixels; send one of '
+                     f'at most {most:,} in all, and 65,535 on a side.')
 
 # %% ../nbs/21_read.ipynb #6e324f76
 def _find_orientation(exif: bytes) -> int:
     "Read from a camera's notes which side is up, 1 to 8; 1, upright, if not said."
     little = exif[:2] == b'II'
-
     def number(at: int, size: int) -> int:
         return int.from_bytes(exif[at:at + size], 'little' if little else 'big')
     first = number(4, 4) + 2
     for at in range(first, first + 12*number(first - 2, 2), 12):
-        if number(at, 2) == 0x0112:
-            value = number(at + 8, 2)
-            return value if 1 <= value <= 8 else 1
+        if number(at, 2) == 0x0112: return number(at + 8, 2)
     return 1
 
 # %% ../nbs/21_read.ipynb #a38528a7
-_MAX_SCANNED = 500_000_000  # pixels, in all the scans of a JPEG
-
-
 def _open(data: bytes) -> ImageFile.ImageFile:
     "Open an image file and check its sizes, with nothing decoded yet."
     jpeg = data.startswith(b'\xff\xd8')
@@ -155,87 +152,58 @@ def _decode(data: bytes) -> Image.Image:
         image.draft(None, (width, height))
     image.load()
     notes = image.info.get('exif', b'').removeprefix(b'Exif\0\0')
-    if data.startswith(b'\xff\xd8'):
-        start = data.find(b'Exif\0\0') + 6
-        notes = data[start:start + 65536] if start > 5 else b''
+    if image.format == 'JPEG': notes = data.partition(b'Exif\0\0')[2][:65536]
     image.info = {k: v for k, v in image.info.items() if k == 'transparency'}
-    # 1 for a TIFF, which Pillow has turned already
-    image.getexif()[0x0112] = _find_orientation(notes)
+    image.getexif()[0x0112] = _find_orientation(notes)  # a TIFF's is 1: it is turned
     return image
 
 # %% ../nbs/21_read.ipynb #e04b3622
-def _brief(error: Exception) -> str:
-    "Put an error in at most 100 letters on one line."
-    return ' '.join(str(error).split())[:100] or type(error).__name__
-
-
 def _explain(error: Exception, data: bytes) -> str:
     "Say why a file cannot be read as an image, and what to do."
     if str(error).startswith('The image is '): return str(error)  # too large
+    why = f'the file is damaged ({_brief(error)}). Save it again, as PNG or JPEG'
     if isinstance(error, UnidentifiedImageError):
-        why = f'it is {_name_kind(data)}'
-        what = f'Send a {", ".join(FORMATS[:-1])} or {FORMATS[-1]} file'
-    elif isinstance(error, Image.DecompressionBombError):
-        why = 'it claims to be larger than any photo'
-        what = f'Send one of at most {MAX_PIXELS:,} pixels'
-    else:
-        why = f'the file is damaged ({_brief(error)})'
-        what = 'Save it again, as PNG or JPEG'
-    return f'This cannot be read as an image: {why}. {what}.'
+        formats = f'{", ".join(FORMATS[:-1])} or {FORMATS[-1]}'
+        why = f'it is {_name_kind(data)}. Send a {formats} file'
+    if isinstance(error, Image.DecompressionBombError):
+        why = f'it is larger than any photo. Send at most {MAX_PIXELS:,} pixels'
+    return f'This cannot be read as an image: {why}.'
 
 # %% ../nbs/21_read.ipynb #695f31b7
-_ONE_AT_A_TIME = Lock()
-
+_ONE_AT_A_TIME = Lock()  # and the filters of warnings are everybody's
 
 @contextmanager
 def _alone_and_quiet() -> Iterator[None]:
     "Let one decoder work at a time, without warnings."
-    with _ONE_AT_A_TIME, warnings.catch_warnings():  # the filters are everybody's
-        warnings.simplefilter('ignore')
-        yield
+    with _ONE_AT_A_TIME, warnings.catch_warnings(action='ignore'): yield
 
 # %% ../nbs/21_read.ipynb #e829a5af
-def _check_bytes(n: int) -> None:
-    "Raise `ValueError` for more bytes than `MAX_BYTES`."
-    if n > MAX_BYTES:
-        raise ValueError(f'The image has {n:,} bytes; '
-                         f'send one of at most {MAX_BYTES:,}.')
-
-
 def read_image(
     source: str | os.PathLike | bytes,  # a file's path, or its bytes
 ) -> Image.Image:  # its first one; a large JPEG reduced to `_MAX_SIDE` or a bit more
     "Read an image file; raises `ValueError` if it is missing, damaged or no image."
     if isinstance(source, str) and source.startswith(('http:', 'https:', 'data:')):
-        raise ValueError('This is a web address. '
-                         'Save the image first, and send the file.')
-    data = source if isinstance(source, bytes) else _read_file(Path(source))
-    _check_bytes(len(data))
+        raise ValueError('This is a web address: save the image, and send the file.')
+    if isinstance(source, (str, os.PathLike)): source = _read_file(Path(source))
+    if memoryview(source).nbytes > MAX_BYTES:
+        raise ValueError(f'The image has more than {MAX_BYTES:,} bytes.')
+    data = bytes(source)
     try:
         with _alone_and_quiet(): return _decode(data)
     except Exception as error:  # Pillow's decoders can fail in any way
         raise ValueError(_explain(error, data)) from error
 
 # %% ../nbs/21_read.ipynb #0b5ff7d2
-def _is_picture(shape: tuple[int, ...]) -> bool:
-    "Tell whether a shape is (h, w), (h, w, 3) or (h, w, 4)."
-    return len(shape) == 2 or len(shape) == 3 and shape[2] in (3, 4)
-
-
 def _to_numpy(array: Any) -> np.ndarray:
     "Bring an array or tensor to NumPy, without axes of one; a row of 784 as (28, 28)."
-    try:
+    with _refusing(f'This {type(array).__name__}'):
         n, most = prod(array.shape), 4*MAX_PIXELS
         if n > most: raise ValueError(f'it has {n:,} numbers, and {most:,} is the most')
         if hasattr(array, 'detach'):
-            array = array.detach().cpu()
-            narrow = array.dtype.is_floating_point and array.dtype.itemsize < 4
-            array = (array.float() if narrow else array).numpy()  # there is no bfloat16
+            array = array.detach().cpu()  # below, since NumPy has no bfloat16:
+            if array.is_floating_point() and array.itemsize < 4: array = array.float()
         a = np.asarray(array)
-    except Exception as error:
-        why = f'cannot be looked at ({_brief(error)})'
-        raise ValueError(f'This {type(array).__name__} {why}.') from error
-    while a.ndim > 2 and 1 in a.shape and not _is_picture(a.shape):
+    while a.ndim > 2 and 1 in a.shape and a.shape[2:] not in ((3,), (4,)):
         a = a.squeeze(a.shape.index(1))
     return a.reshape(28, 28) if a.shape in ((784,), (1, 784), (784, 1)) else a
 
@@ -253,7 +221,7 @@ def _check_values(a: np.ndarray) -> None:
 def _array_to_image(array: Any) -> Image.Image:
     "Make an image of an array; raises `ValueError` for a wrong shape, type or range."
     a = _to_numpy(array)
-    if not _is_picture(a.shape) or 0 in a.shape:
+    if a.ndim < 2 or a.shape[2:] not in ((), (3,), (4,)) or 0 in a.shape:
         raise ValueError(f'An array of shape {str(tuple(array.shape))[:100]} is not an '
                          'image: send (height, width), or (height, width, 3 or 4).')
     height, width = a.shape[:2]
@@ -274,21 +242,10 @@ def _array_to_image(array: Any) -> Image.Image:
 def _from_sketch(sketch: dict) -> Any:
     "Take what was drawn out of the value of a Gradio canvas."
     if 'composite' not in sketch:
-        raise ValueError('A dict is not an image, unless it is a sketch with a '
-                         "'composite': send the image itself.")
+        raise ValueError("A dict without 'composite' is not an image: send the image.")
     if sketch['composite'] is None:
         raise ValueError('Nothing was drawn. Draw a digit first.')
     return sketch['composite']
-
-
-def _from_open_file(file: Any) -> bytes:
-    "Read an open file, a byte more than `MAX_BYTES` at the most."
-    try: data = file.read(MAX_BYTES + 1)
-    except Exception as error:
-        raise ValueError(f'This file cannot be read ({str(error)[:100]}).') from error
-    if isinstance(data, str):
-        raise ValueError("This file is open as text: open it with mode 'rb'.")
-    return data
 
 # %% ../nbs/21_read.ipynb #d12cc48f
 def to_image(
@@ -298,12 +255,13 @@ def to_image(
 ) -> Image.Image:  # of any mode
     "Make an image of whatever holds one; raises `ValueError` for what does not."
     if isinstance(anything, dict): anything = _from_sketch(anything)
-    if hasattr(anything, 'read'): anything = _from_open_file(anything)
+    if hasattr(anything, 'read'):
+        with _refusing('This file'): anything = anything.read(MAX_BYTES + 1)
+        if isinstance(anything, str):
+            raise ValueError("This file is open as text: open it with mode 'rb'.")
     if isinstance(anything, Image.Image): return anything
-    if isinstance(anything, (bytes, bytearray, memoryview)):
-        _check_bytes(memoryview(anything).nbytes)
-        return read_image(bytes(anything))
-    if isinstance(anything, (str, os.PathLike)): return read_image(anything)
+    if isinstance(anything, (str, os.PathLike, bytes, bytearray, memoryview)):
+        return read_image(anything)
     if isinstance(anything, np.ndarray) or hasattr(anything, 'detach'):
         return _array_to_image(anything)
     raise ValueError(f'A {type(anything).__name__} is not an image: '
@@ -328,24 +286,15 @@ def _bands(image: Image.Image, multiple: int = 1) -> Iterator[tuple[int, Image.I
         yield top, _simplify(image.crop((0, top, image.width, below)))
 
 # %% ../nbs/21_read.ipynb #b2a35c8b
-def _shrink_by(image: Image.Image, k: int) -> Image.Image:
-    "Make one pixel of each `k` by `k`, their mean."
-    mode = _simplify(image.crop((0, 0, 1, 1))).mode
-    small = Image.new(mode, (ceil(image.width/k), ceil(image.height/k)))
-    for top, band in _bands(image, k): small.paste(band.reduce(k), (0, top//k))
-    return small
-
-
 def _shrink_image(image: Image.Image) -> Image.Image:
     "Shrink an image to `_MAX_SIDE`; raises `ValueError` if it is too large or damaged."
     _check_size(*image.size, _MAX_PIXELS_OF.get(image.format or '', MAX_PIXELS))
-    try:
-        with _alone_and_quiet():
-            image.load()  # somebody may have opened it only
-            small = _shrink_by(image, max(1, max(image.size)//_MAX_SIDE))
-    except Exception as error:
-        raise ValueError(f'This image cannot be looked at ({_brief(error)}). '
-                         'Save it as PNG, and send that.') from error
+    with _refusing('This image'), _alone_and_quiet():
+        image.load()  # somebody may have opened it only
+        k = max(1, max(image.size)//_MAX_SIDE)  # one pixel of each k by k, their mean
+        mode = _simplify(image.crop((0, 0, 1, 1))).mode
+        small = Image.new(mode, (ceil(image.width/k), ceil(image.height/k)))
+        for top, band in _bands(image, k): small.paste(band.reduce(k), (0, top//k))
     longest = max(small.size)
     if longest <= _MAX_SIDE: return small
     width, height = (max(1, round(n*_MAX_SIDE/longest)) for n in small.size)
@@ -354,15 +303,13 @@ def _shrink_image(image: Image.Image) -> Image.Image:
 # %% ../nbs/21_read.ipynb #c3cd2422
 def _full_scale(image: Image.Image) -> float:
     "Find the number for white: 1, 255, 4095, 65535, or the largest there is."
-    lows, highs = [], []
-    for _, band in _bands(image):
-        lows.append(np.asarray(band).min())
-        highs.append(np.asarray(band).max())
-    if not np.isfinite(lows + highs).all() or min(lows) < 0:
+    arrays = (np.asarray(band) for _, band in _bands(image))
+    ends = np.array([(a.min(), a.max()) for a in arrays])
+    if not np.isfinite(ends).all() or ends.min() < 0:
         raise ValueError('Some pixels of this image are negative, infinite or NaN. '
                          'Send brightnesses, from 0 (black) up.')
     usual = (1., 255., 4095., 65535.)
-    return next((top for top in usual if max(highs) <= top), float(max(highs)))
+    return next((top for top in usual if ends.max() <= top), float(ends.max()))
 
 # %% ../nbs/21_read.ipynb #d9ac2fe0
 def _lay_on_paper(image: Image.Image) -> np.ndarray:
@@ -373,32 +320,21 @@ def _lay_on_paper(image: Image.Image) -> np.ndarray:
     c, alpha = np.asarray(image.convert('RGB'), np.float32)/255, alpha[..., None]
     return alpha*c + (1 - alpha)*p
 
-# %% ../nbs/21_read.ipynb #38227e39
-def _turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    "Turn and mirror pixels upright, as a camera's note says."
-    if orientation in (5, 6, 7, 8): pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7): pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8): pixels = pixels[::-1]
-    return pixels
-
 # %% ../nbs/21_read.ipynb #e09ef9e7
 def to_pixels(
     image: Image.Image,  # of any mode
 ) -> np.ndarray:  # (h, w) or (h, w, 3) float32 in [0, 1], 1 is white, h, w <= 1,280
     "Make an image upright, opaque and small; raises `ValueError` when it is damaged."
     small = _shrink_image(image)
-    if small.mode == 'F': pixels = np.asarray(small)/np.float32(_full_scale(image))
-    elif small.mode in ('LA', 'RGBA'): pixels = _lay_on_paper(small)
-    else: pixels = np.asarray(small, np.float32)/255
-    try:
-        with _alone_and_quiet(): orientation = image.getexif().get(0x0112, 1)
-    except Exception: orientation = 1  # notes that nobody can read
-    return _turn(pixels, orientation).copy()  # PyTorch takes no mirrored views
+    with suppress(Exception), _alone_and_quiet():  # some notes cannot be read
+        small.getexif()[0x0112] = image.getexif().get(0x0112, 1)
+    small = ImageOps.exif_transpose(small)
+    if small.mode == 'F': return np.asarray(small)/np.float32(_full_scale(image))
+    if small.mode in ('LA', 'RGBA'): return _lay_on_paper(small)
+    return np.asarray(small, np.float32)/255
 
 # %% ../nbs/21_read.ipynb #130a4248
-_MAX_IMAGES = 100_000  # in one folder, archive or table
-_MAX_PNG = 20_000  # bytes of one picture; it needs a third of that at most
-
+_MAX_IMAGES, _MAX_PNG = 100_000, 20_000  # pictures in one source, bytes of each
 
 def _read_digit(data: bytes, name: str) -> np.ndarray:
     "Read a picture of 28x28 pixels as grey, (28, 28) uint8."
@@ -407,45 +343,33 @@ def _read_digit(data: bytes, name: str) -> np.ndarray:
     if image.size != (28, 28):
         raise ValueError(f'{name} is {image.width}x{image.height} pixels, not 28x28.')
     if image.mode == 'L': return np.asarray(image)
-    pixels = to_pixels(image)
-    grey = pixels.mean(2) if pixels.ndim == 3 else pixels
+    grey = to_pixels(image).reshape(28, 28, -1).mean(2)
     return (255*grey).round().astype(np.uint8)
 
 # %% ../nbs/21_read.ipynb #e0242f90
 _SPLITS = {'train': ('train', 'training'), 'valid': ('valid', 'test', 'testing')}
 
-
 def _choose(names: list[str], split: str, digit: int) -> list[str]:
     "Choose the pictures of one class by their names, and sort them."
     if len(names) > _MAX_IMAGES:
-        n, most = len(names), _MAX_IMAGES
-        raise ValueError(f'it holds {n:,} files, and {most:,} is the most.')
+        raise ValueError(f'it holds more than {_MAX_IMAGES:,} files.')
     names = [name for name in names if name.lower().endswith('.png')
              and '__MACOSX' not in name and '/.' not in name]
     for folder in _SPLITS[split]:
         place = [folder, str(digit)]
         chosen = [name for name in names if name.split('/')[-3:-1] == place]
         if chosen: return sorted(chosen)
-    raise ValueError(f'it holds no {split}/{digit}/*.png: '
-                     "it should look like fastai's MNIST_SAMPLE.")
+    raise ValueError(f"it holds no {split}/{digit}/*.png, as MNIST_SAMPLE does.")
 
 # %% ../nbs/21_read.ipynb #1312b01e
-def _read_folder(path: str | os.PathLike, split: str, digit: int) -> np.ndarray:
+def _read_folder(path: Path, split: str, digit: int) -> np.ndarray:
     "Read one class from a folder of pictures, (n, 28, 28) uint8."
-    names = [name.replace(os.sep, '/') for name in glob('*/*/*', root_dir=path)]
+    names = [file.relative_to(path).as_posix() for file in path.glob('*/*/*')]
     names = _choose(names, split, digit)
-    return np.stack([_read_digit(_read_file(Path(path)/name), name) for name in names])
+    return np.stack([_read_digit(_read_file(path/name), name) for name in names])
 
 # %% ../nbs/21_read.ipynb #e9639a90
-def _check_file(path: str | os.PathLike, most: int) -> None:
-    "Raise `ValueError` for a file of more than `most` bytes, or without an end."
-    if not os.path.isfile(path): raise ValueError('it is a pipe or a device.')
-    size = os.path.getsize(path)
-    if size > most:
-        raise ValueError(f'it is too large: {size:,} bytes, and {most:,} is the most.')
-
-
-def _read_zip(path: str | os.PathLike, split: str, digit: int) -> np.ndarray:
+def _read_zip(path: Path, split: str, digit: int) -> np.ndarray:
     "Read one class from a zip of such a folder, (n, 28, 28) uint8."
     _check_file(path, 1_000*_MAX_IMAGES)
     images = []
@@ -468,21 +392,19 @@ def _rows(file: TextIO) -> Iterator[str]:
         if not row or row.lower().startswith(('label', 'digit', 'y')): continue
         cells = row.count(',') + 1
         if cells != 785:
-            raise ValueError(f'line {number} has {cells:,} cells, not 785: '
-                             'a label and 784 pixels.')
+            raise ValueError(f'line {number} has {cells:,} cells, not 785.')
         count += 1
+        if count > _MAX_IMAGES:
+            raise ValueError(f'it holds more than {_MAX_IMAGES:,} images.')
         yield row
     if not count: raise ValueError('it holds no images.')
 
 # %% ../nbs/21_read.ipynb #3a59d18e
-def _read_table(path: str | os.PathLike) -> np.ndarray:
+def _read_table(path: Path) -> np.ndarray:
     "Read the threes and sevens of a table: (n, 785) uint8, a label and 784 pixels."
     _check_file(path, 4_000*_MAX_IMAGES)
     with open(path, encoding='utf-8', errors='replace') as file:
-        rows = np.loadtxt(_rows(file), np.uint8, delimiter=',', comments=None,
-                          max_rows=_MAX_IMAGES + 1, ndmin=2)
-    if len(rows) > _MAX_IMAGES:
-        raise ValueError(f'it holds too many images: {_MAX_IMAGES:,} is the most.')
+        rows = np.loadtxt(_rows(file), np.uint8, delimiter=',', comments=None, ndmin=2)
     ours = np.isin(rows[:, 0], (3, 7))
     if not ours.all():
         warnings.warn(f'{path}: kept {ours.sum():,} threes and sevens, and passed over '
@@ -494,17 +416,16 @@ def _hold_back(rows: np.ndarray, split: str, digit: int) -> np.ndarray:
     "Divide the images of one digit: every fifth is for validation."
     images = rows[rows[:, 0] == digit, 1:].reshape(-1, 28, 28)
     if len(images) < 5:
-        raise ValueError(f'there are too few {digit}s in it, {len(images)}: '
-                         'of every five, one is held back for validation.')
+        raise ValueError(f'it holds too few {digit}s, {len(images)}: 5 is the least.')
     held = np.arange(len(images)) % 5 == 4
     return images[held == (split == 'valid')]
 
 # %% ../nbs/21_read.ipynb #ed7c6e6e
-def _reader_of(path: str | os.PathLike) -> Callable[[str, int], np.ndarray]:
+def _reader_of(path: Path) -> Callable[[str, int], np.ndarray]:
     "Choose how to read a class of digits: a function of split and digit."
-    kind = Path(path).suffix.lower()
-    if os.path.isdir(path): return partial(_read_folder, path)
-    if not os.path.exists(path): raise ValueError('there is no such file or folder.')
+    kind = path.suffix.lower()
+    if path.is_dir(): return partial(_read_folder, path)
+    if not path.exists(): raise ValueError('there is no such file or folder.')
     if kind == '.zip': return partial(_read_zip, path)
     if kind == '.csv': return partial(_hold_back, _read_table(path))
     raise ValueError('it is neither a folder nor a .zip or .csv file.')
@@ -512,8 +433,7 @@ def _reader_of(path: str | os.PathLike) -> Callable[[str, int], np.ndarray]:
 # %% ../nbs/21_read.ipynb #3d36e94e
 def _ink_on_black(images: np.ndarray) -> np.ndarray:
     "Invert those images whose border is bright: ink is 255 then, and paper 0."
-    border = np.ones((28, 28), bool)
-    border[1:-1, 1:-1] = False
+    border = np.pad(np.zeros((26, 26), bool), 1, constant_values=True)
     bright = np.median(images[:, border], 1) > 127
     if bright.any():
         warnings.warn(f'{bright.sum():,} of {len(images):,} images had dark ink '
@@ -531,7 +451,7 @@ def load_digits(
     Of a table, every fifth image of each class is for validation. Other digits are
     passed over, and dark ink on bright paper is inverted; either gives a warning."""
     try:
-        read = _reader_of(path)
+        read = _reader_of(Path(path))
         classes = [read(split, digit) for split in _SPLITS for digit in (3, 7)]
     except Exception as error:  # a damaged zip can fail in a dozen ways
         raise ValueError(f'{path} cannot be read: {error}') from error
@@ -546,6 +466,5 @@ def download_sample() -> Path:  # the folder that fastai unpacked it to
     try:
         from fastai.data.external import URLs, untar_data
     except ImportError as error:
-        how = "pip install 'mnist_nbdev[fastai]'"
-        raise ImportError(f'Downloading needs fastai: {how}') from error
+        raise ImportError("Needs fastai: pip install 'mnist_nbdev[fastai]'") from error
     return untar_data(URLs.MNIST_SAMPLE)

@@ -26,7 +26,6 @@ def _in_double(tensors: Iterable[Tensor]) -> list[Tensor]:
     "Convert to double precision."
     return [t.double() for t in tensors]
 
-
 def train_recipe() -> Linear:  # in double precision
     "Train the documented recipe."
     data = Digits(*_in_double(load_sample()))
@@ -60,10 +59,8 @@ _HELD_OUT = 5000  # training images that no network sees
 _BATCH = 256  # digits in a batch
 _OTHERS = 96  # images of no digit beside them
 
-
-def _mixed(
-    x: Tensor, y: Tensor, others: Tensor, generator: torch.Generator,
-) -> Iterator[tuple[Tensor, Tensor]]:
+def _mixed(x: Tensor, y: Tensor, others: Tensor,
+           generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
     "Make the batches of an epoch: digits and images of no digit, all distorted."
     none = torch.full((_OTHERS,), -1)
     order = torch.randperm(len(x), generator=generator)
@@ -105,17 +102,15 @@ def _read_tensors(path: str | Path) -> dict[str, Tensor]:
         with Path(path).open('rb') as file: data = file.read(500_001)
         if len(data) > 500_000: raise ValueError('it is too large')
         tensors = load(data)
-        finite = all(t.isfinite().all() for t in tensors.values())
+        if not all(t.isfinite().all() for t in tensors.values()):
+            raise ValueError('its weights are not finite')
     except Exception as error:  # a damaged file can fail in many ways
         raise ValueError(f'{path} cannot be read as safetensors: {error}') from error
-    if not finite: raise ValueError(f'{path} holds weights that are not finite.')
     return tensors
-
 
 def _shipped(name: str) -> Path:
     "The file of a model that ships."
     return Path(str(ASSETS))/f'{name}.safetensors'
-
 
 def _form(tensors: dict[str, Tensor]) -> dict:
     "Name, shape and dtype of arrays."
@@ -138,8 +133,7 @@ def load_net(
 ) -> nn.Module:  # in evaluation mode: images (n, 784) to logits (n, 10)
     "Load a trained network; raises `ValueError` for weights that are not its own."
     if name not in NETS:
-        known = ', '.join(NETS)
-        raise ValueError(f'There is no network {name!r}: choose one of {known}.')
+        raise ValueError(f'No network {name!r}: choose one of {", ".join(NETS)}.')
     net, tensors = NETS[name](), _read_tensors(path or _shipped(name))
     if _form(tensors) != _form(net.state_dict()):
         raise ValueError(f'{path or name} does not hold '
@@ -150,13 +144,11 @@ def load_net(
 # %% ../nbs/12_ship.ipynb #6f9b5287
 MODELS = ('linear', 'cnn', 'mlp', 'recipe')  # the models that ship
 
-
 @cache
 def _read_model(name: str) -> Linear | nn.Module:
     "Read a model that ships, once."
     if name in NETS: return load_net(name)
     return read_weights(_shipped(name))
-
 
 def load_model(
     # one of `MODELS`; or a linear model of your own, which is given back
@@ -165,11 +157,10 @@ def load_model(
     "Load a model; raises `ValueError` for another name or shape."
     if isinstance(name, Linear):
         if name.w.shape == (784, 1): return name
-        raise ValueError('A linear model for threes and sevens has weights of shape '
-                         f'(784, 1), and this one {tuple(name.w.shape)}.')
+        shape = tuple(name.w.shape)
+        raise ValueError(f'A linear model has weights of shape (784, 1), not {shape}.')
     if name not in MODELS:
-        known = ', '.join(MODELS)
-        raise ValueError(f'There is no model {name!r}: choose one of {known}.')
+        raise ValueError(f'No model {name!r}: choose one of {", ".join(MODELS)}.')
     return _read_model(name)
 
 # %% ../nbs/12_ship.ipynb #5b1b2001
@@ -205,7 +196,6 @@ def _to_bytes(model: Linear) -> bytes:
     from safetensors.torch import save
     return save({name: t.float() for name, t in model._asdict().items()})
 
-
 def save_weights(
     model: Linear,  # w (784, 1) and b (1,), of any floating type
     path: str | Path,  # a file in a folder that is there; a link is followed
@@ -219,7 +209,6 @@ def _train(name: str) -> bytes:
     from safetensors.torch import save
     if name in NETS: return save(train_net(name).state_dict())
     return _to_bytes(train_recipe() if name == 'recipe' else train_linear())
-
 
 def _same(name: str, old: bytes, new: bytes) -> bool:
     "Whether two files hold the same weights, as far as machines agree."
@@ -251,6 +240,5 @@ def main(
         elif not _same(name, path.read_bytes(), new):
             raise SystemExit(f'{path.name} is not what training gives')
         print(f'{path.name}: {"as trained" if args.check else "written"}')
-
 
 if __name__ == '__main__' and '__file__' in globals(): main()
