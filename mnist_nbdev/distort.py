@@ -12,10 +12,12 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
+import scipy
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw
-from torch import Tensor
+from PIL import Image, ImageDraw, ImageFont
+from torch import Generator, Tensor
+from tqdm import tqdm
 
 # %% ../nbs/11_distort.ipynb #d157a001
 def scale_to(
@@ -24,8 +26,7 @@ def scale_to(
 ) -> np.ndarray:  # (h', w') or (h', w', 3) float32
     "Scale a picture: average areas to shrink it, fit cubic curves to enlarge it."
     if pixels.ndim == 3:
-        channels = [np.ascontiguousarray(c) for c in np.moveaxis(pixels, 2, 0)]
-        return np.stack([scale_to(c, side) for c in channels], 2)
+        return np.dstack([scale_to(c, side) for c in np.moveaxis(pixels, 2, 0)])
     scale = side/max(pixels.shape)
     how = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
     h, w = (max(1, round(n*scale)) for n in pixels.shape)
@@ -43,80 +44,76 @@ def crop_to_ink(
 
 # %% ../nbs/11_distort.ipynb #d157a003
 def centre_by_mass(
-    ink: np.ndarray,  # (h, w), no side longer than the canvas
-    size: int = 28,  # of the canvas
-) -> np.ndarray:  # (size, size) float32
+    ink: np.ndarray,  # (h, w), no side longer than 28
+) -> np.ndarray:  # (28, 28) float32
     "Place ink on an empty canvas, its centre of mass in the middle as far as it fits."
-    canvas, corner = np.zeros((size, size), np.float32), []
+    canvas, corner = np.zeros((28, 28), np.float32), []
     for axis, n in enumerate(ink.shape):
         mean = (ink.sum(1 - axis)*np.arange(n)).sum()/ink.sum()
-        corner.append(int(np.clip(round(size/2 - mean), 0, size - n)))
+        corner.append(int(np.clip(round(14 - mean), 0, 28 - n)))
     (row, col), (h, w) = corner, ink.shape
     canvas[row:row + h, col:col + w] = ink
     return canvas
 
 # %% ../nbs/11_distort.ipynb #9e5fd88c
-def _between(n: int, low: float, high: float, generator: torch.Generator) -> Tensor:
-    "Draw n evenly spread numbers, (n, 1, 1, 1), one for each image of a batch."
-    return torch.empty(n, 1, 1, 1).uniform_(low, high, generator=generator)
+def _between(x: Tensor, low: float, high: float, generator: Generator) -> Tensor:
+    "Draw evenly spread numbers, (n, 1, 1, 1), one for each of n images."
+    return torch.empty(len(x), 1, 1, 1).uniform_(low, high, generator=generator)
+
+def _some(x: Tensor, share: float, generator: Generator) -> Tensor:
+    "Choose a share of the images by chance, (n, 1, 1, 1) bool."
+    return _between(x, 0, 1, generator) < share
 
 # %% ../nbs/11_distort.ipynb #3e036302
-def _matrices(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
+def _matrices(*numbers: Tensor) -> Tensor:
     "Put four numbers for each image, each (n,), into matrices (n, 2, 2)."
-    return torch.stack([a, b, c, d], 1).reshape(-1, 2, 2)
-
+    return torch.stack(numbers, 1).reshape(-1, 2, 2)
 
 def warp(
     x: Tensor,  # (n, 1, 28, 28) images in [0, 1]
-    generator: torch.Generator,  # of the random numbers
+    generator: Generator,  # of the random numbers
     strength: float = 1.,  # 0 changes nothing but the size
 ) -> Tensor:  # (n, 1, 70, 70), with paper around the digit
     "Rotate by up to 17 degrees, slant, stretch, and bend; enlarge about twofold."
     n, size = len(x), 70
-    angle, slant, wide, high = (strength*_between(n, -most, most, generator).flatten()
+    angle, slant, wide, high = (strength*_between(x, -most, most, generator).flatten()
                                 for most in (.3, .25, .35, .15))
     cos, sin, one, zero = angle.cos(), angle.sin(), torch.ones(n), torch.zeros(n)
     rotate, slant = _matrices(cos, -sin, sin, cos), _matrices(one, slant, zero, one)
     A = rotate @ slant @ _matrices(wide.exp(), zero, zero, high.exp())
     grid = F.affine_grid(1.3*F.pad(A, (0, 1)), [n, 1, size, size], align_corners=False)
-    bend = .05*strength*_between(n, 0, 1, generator)
+    bend = .05*strength*_between(x, 0, 1, generator)
     bend = bend*torch.randn(n, 2, 5, 5, generator=generator)
     bend = F.interpolate(bend, (size, size), mode='bicubic', align_corners=True)
-    grid = grid + bend.permute(0, 2, 3, 1)
-    return F.grid_sample(x, grid, align_corners=False)
+    return F.grid_sample(x, grid + bend.permute(0, 2, 3, 1), align_corners=False)
 
-# %% ../nbs/11_distort.ipynb #bc5dcfb4
+# %% ../nbs/11_distort.ipynb #bb55baef
 def _spread(x: Tensor) -> Tensor:
     "Give each pixel of (n, 1, h, w) the largest value of the 3 by 3 around it."
     x = F.pad(x, (1, 1, 1, 1), value=-1)
     x = torch.maximum(torch.maximum(x[..., :-2, :], x[..., 1:-1, :]), x[..., 2:, :])
     return torch.maximum(torch.maximum(x[..., :-2], x[..., 1:-1]), x[..., 2:])
 
-# %% ../nbs/11_distort.ipynb #bb55baef
 def thicken(
     x: Tensor,  # (n, 1, h, w) images in [0, 1]
-    # (n, 1, 1, 1) pixels on each side, from -3 to 3; below zero strokes get thinner
-    by: Tensor,
+    by: Tensor,  # (n, 1, 1, 1) pixels a side, -3 to 3; below zero strokes get thinner
 ) -> Tensor:  # (n, 1, h, w)
     "Draw again with a thicker or a thinner pen."
     sign = torch.where(by < 0, -1., 1.)
     steps = [sign*x]
     for _ in range(3): steps.append(_spread(steps[-1]))
+    stack, image = torch.stack(steps), torch.arange(len(x))
     whole = by.abs().floor().clamp(max=2)
-    part = by.abs() - whole
-    k, image = whole.long().flatten(), torch.arange(len(x))
-    stack = torch.stack(steps)
+    k, part = whole.long().flatten(), by.abs() - whole
     return sign*((1 - part)*stack[k, image] + part*stack[k + 1, image])
 
-# %% ../nbs/11_distort.ipynb #d157b043
+# %% ../nbs/11_distort.ipynb #d2d6637b
 def _longest(x: Tensor) -> Tensor:
     "Measure the longer side of the ink in images (n, 1, s, s), in pixels, (n, 1, 1)."
-    n, s = len(x), x.shape[-1]
-    at, ink = torch.arange(s), x[:, 0] > .3
-    spans = [torch.where(line, at, -1).amax(1) - torch.where(line, at, s).amin(1)
-             for line in (ink.any(2), ink.any(1))]
-    return (torch.maximum(*spans).clamp(6, s) + 1.).reshape(n, 1, 1)
-
+    s, ink = x.shape[-1], x > .3
+    at, lines = torch.arange(s), torch.cat([ink.any(3), ink.any(2)], 1)
+    spans = torch.where(lines, at, -1).amax(2) - torch.where(lines, at, s).amin(2)
+    return (spans.amax(1).clamp(6, s) + 1.).reshape(-1, 1, 1)
 
 def _centre(x: Tensor) -> Tensor:
     "Find the centre of mass of images (n, 1, s, s), across and down, (n, 2, 1)."
@@ -124,62 +121,50 @@ def _centre(x: Tensor) -> Tensor:
     middle = [(x[:, 0].sum(axis)*at).sum(1)/mass for axis in (1, 2)]
     return torch.stack(middle, 1)[..., None]
 
-# %% ../nbs/11_distort.ipynb #d2d6637b
 def refit(
     x: Tensor,  # (n, 1, s, s) images in [0, 1]
-    generator: torch.Generator,  # of the random numbers
-    size: int = 28,  # of the result
-) -> Tensor:  # (n, 1, size, size), the longer side of the ink about 20 pixels
+    generator: Generator,  # of the random numbers
+) -> Tensor:  # (n, 1, 28, 28), the longer side of the ink about 20 pixels
     "Fit the ink into its box and centre it by mass, to within a pixel."
     n, s, longest = len(x), x.shape[-1], _longest(x)
-    scale = longest/20*size/s*_between(n, -.07, .07, generator)[:, 0].exp()
-    jitter = torch.cat([_between(n, -1, 1, generator)[:, 0] for _ in 'xy'], 1)
+    scale = longest/20*28/s*_between(x, -.07, .07, generator)[:, 0].exp()
+    jitter = torch.cat([_between(x, -1, 1, generator)[:, 0] for _ in 'xy'], 1)
     pixel = 2*longest/20/s  # the width of a pixel of the result
-    shift = (2*_centre(x) + 1)/s - 1 - scale/size + pixel*jitter
+    shift = (2*_centre(x) + 1)/s - 1 - scale/28 + pixel*jitter
     theta = torch.cat([scale*torch.eye(2), shift], 2)
-    grid = F.affine_grid(theta, [n, 1, size, size], align_corners=False)
+    grid = F.affine_grid(theta, [n, 1, 28, 28], align_corners=False)
     fitted = F.grid_sample(F.avg_pool2d(x, 3, 1, 1), grid, align_corners=False)
     return fitted/fitted.amax((1, 2, 3), keepdim=True).clamp(min=.1)
 
 # %% ../nbs/11_distort.ipynb #d157b046
-def _change_strokes(x: Tensor, generator: torch.Generator) -> Tensor:
+def _change_strokes(x: Tensor, g: Generator) -> Tensor:
     "Make pixels coarse, edges hard or soft, ink uneven, in shares of the images."
-    n = len(x)
-    between = lambda low, high: _between(n, low, high, generator)
-    some = lambda share: between(0, 1) < share
     coarse = F.interpolate(F.interpolate(x, 11, mode='area'), 28, mode='bicubic')
-    x = torch.where(some(.1), coarse.clamp(0, 1), x)
-    hard = some(.5)
-    x = torch.where(hard, ((x - between(.3, .55))*between(1, 5) + .5).clamp(0, 1), x)
-    x = torch.where(some(.1), (1.3*F.avg_pool2d(x, 3, 1, 1)).clamp(0, 1), x)
-    uneven = torch.randn(n, 1, 14, 14, generator=generator)
+    x = torch.where(_some(x, .1, g), coarse.clamp(0, 1), x)
+    hard, middle, slope = _some(x, .5, g), _between(x, .3, .55, g), _between(x, 1, 5, g)
+    x = torch.where(hard, ((x - middle)*slope + .5).clamp(0, 1), x)
+    x = torch.where(_some(x, .1, g), (1.3*F.avg_pool2d(x, 3, 1, 1)).clamp(0, 1), x)
+    uneven = torch.randn(len(x), 1, 14, 14, generator=g)
     uneven = 1 + .35*F.interpolate(uneven, 28, mode='bilinear')
-    return torch.where(some(.2), (x*uneven).clamp(0, 1), x)
+    return torch.where(_some(x, .2, g), (x*uneven).clamp(0, 1), x)
 
 # %% ../nbs/11_distort.ipynb #f14ef8d5
-def _soil(x: Tensor, generator: torch.Generator) -> Tensor:
-    "Add gaps, specks, and pieces of ruled lines, in shares of the images."
-    n = len(x)
-    between = lambda low, high: _between(n, low, high, generator)
-    some = lambda share: between(0, 1) < share
-    gaps = (torch.rand(n, 1, 9, 9, generator=generator) < .03).float()
-    specks = torch.rand(n, 1, 28, 28, generator=generator) < .006
-    x = torch.where(some(.1), x*(1 - F.interpolate(gaps, 28)), x)
-    speckled = some(.07)
-    x = torch.where(speckled, torch.maximum(x, specks*between(0, 1)), x)
-    at, row, col = torch.arange(28.), between(3, 25).floor(), between(3, 25).floor()
-    line = .8*((at.reshape(28, 1) == row) & ((at - col).abs() < between(2, 7)))
-    lined = some(.06)
-    line = torch.where(some(.5), line, line.transpose(2, 3))
-    return torch.where(lined, torch.maximum(x, line), x)
-
-
 def residue(
     x: Tensor,  # (n, 1, 28, 28) images in [0, 1]
-    generator: torch.Generator,  # of the random numbers
+    g: Generator,  # of the random numbers
 ) -> Tensor:  # (n, 1, 28, 28)
     "Add the faults that preparation may leave."
-    return _soil(_change_strokes(x, generator), generator)
+    x, at = _change_strokes(x, g), torch.arange(28.)
+    gaps = (torch.rand(len(x), 1, 9, 9, generator=g) < .03).float()
+    specks = torch.rand(len(x), 1, 28, 28, generator=g) < .006
+    x = torch.where(_some(x, .1, g), x*(1 - F.interpolate(gaps, 28)), x)
+    speckled, grey = _some(x, .07, g), _between(x, 0, 1, g)
+    x = torch.where(speckled, torch.maximum(x, specks*grey), x)
+    row, col = _between(x, 3, 25, g).floor(), _between(x, 3, 25, g).floor()
+    line = .8*((at[:, None] == row) & ((at - col).abs() < _between(x, 2, 7, g)))
+    lined, across = _some(x, .06, g), _some(x, .5, g)
+    line = torch.where(across, line, line.transpose(2, 3))
+    return torch.where(lined, torch.maximum(x, line), x)
 
 # %% ../nbs/11_distort.ipynb #51afb270
 def _or_before(x: Tensor, before: Tensor, share: float) -> Tensor:
@@ -187,58 +172,44 @@ def _or_before(x: Tensor, before: Tensor, share: float) -> Tensor:
     ink, ink_before = x.sum((2, 3), keepdim=True), before.sum((2, 3), keepdim=True)
     return torch.where(ink > share*ink_before, x, before)
 
-
 def augment(
     x: Tensor,  # (n, 784) images in [0, 1]
-    generator: torch.Generator,  # of the random numbers
+    generator: Generator,  # of the random numbers
     clean: float = .3,  # the share that stays as it is
     strength: float = 1.,  # of the distortion, 0 to 1
 ) -> Tensor:  # (n, 784)
     "Distort images as other hands, pens and scanners would."
     x = x.reshape(-1, 1, 28, 28)
     warped = warp(x, generator, strength)
-    y = thicken(warped, strength*_between(len(x), -1.6, 2.6, generator))
+    y = thicken(warped, strength*_between(x, -1.6, 2.6, generator))
     fitted = refit(_or_before(y, warped, .25), generator)
     y = _or_before(residue(fitted, generator), fitted, .5)
-    return torch.where(_between(len(x), 0, 1, generator) < clean, x, y).flatten(1)
+    return torch.where(_some(x, clean, generator), x, y).flatten(1)
 
 # %% ../nbs/11_distort.ipynb #d157b000
 _LETTERS = list('ABCDEFGHJKLMNPRTUVWXYabcdefhkmnprtuvwxyz'
                 'äß&@#%$?!+=*<>ΔΘΛΞΠΣΦΨΩωπЖЮЯШЙФ')
 
-
-def _canvas() -> tuple[Image.Image, ImageDraw.ImageDraw]:
-    "Make an empty canvas, and what draws on it."
-    image = Image.new('L', (112, 112))
-    return image, ImageDraw.Draw(image)
-
-
-def _ink_of(image: Image.Image) -> np.ndarray:
-    "Convert to float32 in [0, 1]."
-    return np.asarray(image, np.float32)/255
-
-
 @cache
-def _fonts() -> list[str]:
-    "The paths of matplotlib's fonts."
+def _fonts() -> list[Path]:
+    "Find matplotlib's fonts."
     import matplotlib
     folder = Path(matplotlib.get_data_path(), 'fonts', 'ttf')
-    paths = folder.glob('DejaVu*.ttf')
-    return sorted(str(path) for path in paths if 'Display' not in path.name)
-
+    return sorted(f for f in folder.glob('DejaVu*.ttf') if 'Display' not in f.name)
 
 def _letter(rng: np.random.Generator) -> np.ndarray:
     "Draw a letter."
-    from PIL import ImageFont
-    image, draw = _canvas()
-    letter, font = rng.choice(_LETTERS), _fonts()[rng.integers(len(_fonts()))]
-    draw.text((56, 56), letter, 255, ImageFont.truetype(font, 70), anchor='mm')
-    return _ink_of(image)
+    image = Image.new('L', (112, 112))
+    letter = rng.choice(_LETTERS)
+    font = ImageFont.truetype(_fonts()[rng.integers(len(_fonts()))], 70)
+    ImageDraw.Draw(image).text((56, 56), letter, 255, font, anchor='mm')
+    return np.asarray(image)/255
 
 # %% ../nbs/11_distort.ipynb #d157b003
 def _scribble(rng: np.random.Generator) -> np.ndarray:
     "Draw one to three Bézier curves or broken lines."
-    image, draw = _canvas()
+    image = Image.new('L', (112, 112))
+    draw = ImageDraw.Draw(image)
     width, t = int(rng.integers(3, 16)), np.linspace(0, 1, 40)[:, None]
     for _ in range(rng.integers(1, 4)):
         n = int(rng.integers(3, 8))
@@ -247,12 +218,13 @@ def _scribble(rng: np.random.Generator) -> np.ndarray:
             share = [math.comb(n - 1, i)*t**i*(1 - t)**(n - 1 - i) for i in range(n)]
             points = np.hstack(share) @ points
         draw.line([tuple(p) for p in points], 255, width, joint='curve')
-    return _ink_of(image)
+    return np.asarray(image)/255
 
 # %% ../nbs/11_distort.ipynb #d157b004
 def _shape(rng: np.random.Generator) -> np.ndarray:
     "Draw one to three shapes."
-    image, draw = _canvas()
+    image = Image.new('L', (112, 112))
+    draw = ImageDraw.Draw(image)
     width, fill = int(rng.integers(3, 14)), 255*int(rng.random() < .5)
     for _ in range(rng.integers(1, 4)):
         (left, right), (top, bottom) = np.sort(rng.uniform(8, 104, (2, 2)))
@@ -270,16 +242,15 @@ def _shape(rng: np.random.Generator) -> np.ndarray:
             start, end = rng.uniform(0, 360, 2)
             draw.arc(box, start, end, 255, width)
         else: draw.line(points[:2], 255, width)
-    return _ink_of(image)
+    return np.asarray(image)/255
 
 # %% ../nbs/11_distort.ipynb #d157b005
-def _texture(rng: np.random.Generator, size: int = 56) -> np.ndarray:
+def _texture(rng: np.random.Generator) -> np.ndarray:
     "Make noise, smooth noise, or stripes, float32 in [0, 1]."
-    from scipy import ndimage
-    smooth = rng.standard_normal((size, size))
-    smooth = ndimage.gaussian_filter(smooth, rng.uniform(1, 8))
+    smooth = rng.standard_normal((56, 56))
+    smooth = scipy.ndimage.gaussian_filter(smooth, rng.uniform(1, 8))
     smooth = (smooth - smooth.min())/np.ptp(smooth)
-    y, x = np.mgrid[:size, :size]
+    y, x = np.mgrid[:56, :56]
     angle = rng.uniform(0, math.pi)
     along = x*np.cos(angle) + y*np.sin(angle)
     stripes = .5 + .5*np.sin(rng.uniform(.1, 1.2)*along)
@@ -290,20 +261,19 @@ def _texture(rng: np.random.Generator, size: int = 56) -> np.ndarray:
     return kinds[rng.integers(5)].astype(np.float32)
 
 # %% ../nbs/11_distort.ipynb #d157b006
-def _silhouette(rng: np.random.Generator, size: int = 64) -> np.ndarray:
+def _silhouette(rng: np.random.Generator) -> np.ndarray:
     "Make a filled outline, alike left and right, with a texture in it."
-    from scipy import ndimage
-    across = np.abs(np.linspace(-1, 1, size))[None]
-    down = np.linspace(-1, 1, size)[:, None]
-    outline = rng.standard_normal(size)
-    outline = ndimage.gaussian_filter1d(outline, rng.uniform(2, 9))
+    place = np.linspace(-1, 1, 64)
+    across, down = np.abs(place)[None], place[:, None]
+    outline = rng.standard_normal(64)
+    outline = scipy.ndimage.gaussian_filter1d(outline, rng.uniform(2, 9))
     half = rng.uniform(.25, .7) + .35*outline/abs(outline).max()
     mask = across < np.clip(half, .06, 1)[:, None]
     if rng.random() < .4:  # legs
         mask &= (across > rng.uniform(.03, .15)) | (down < rng.uniform(-.6, .3))
     if rng.random() < .3: mask = mask.T
     dark = rng.uniform(0, .8)
-    texture = np.asarray(Image.fromarray(_texture(rng)).resize((size, size)))
+    texture = np.asarray(Image.fromarray(_texture(rng)).resize((64, 64)))
     return mask*(1 - dark*texture)
 
 # %% ../nbs/11_distort.ipynb #d157b007
@@ -328,7 +298,6 @@ def neither(
     seed: int = 0,  # of the random numbers
 ) -> Tensor:  # (n or fewer, 784) float32 in [0, 1]
     "Make images of no digit, fitted and centred as MNIST's are."
-    from tqdm import tqdm
     rng, images = np.random.default_rng(seed), []
     digits, labels = x.reshape(-1, 28, 28).numpy(), y.numpy()
     def cut(rng): return _cut(rng, digits, labels)
