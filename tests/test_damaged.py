@@ -58,10 +58,9 @@ def run_length_bmp():
     "A BMP with run-length compression, which Pillow reads and does not write."
     width, height = SIZE
     body = bytes([width - 8, 1, 8, 0, 0, 0])*height + b'\0\1'
-    head = struct.pack('<IHHI', 1078 + len(body), 0, 0, 1078)
-    sizes = struct.pack('<IiiHH', 40, width, height, 1, 8)
-    more = struct.pack('<IIiiII', 1, len(body), 0, 0, 256, 0)
-    return b'BM' + head + sizes + more + bytes(range(256))*4 + body
+    n = len(body)
+    facts = 1078 + n, 0, 1078, 40, width, height, 1, 8, 1, n, 0, 0, 256, 0
+    return b'BM' + struct.pack('<6I2H6I', *facts) + bytes(range(256))*4 + body
 
 
 def valid_files():
