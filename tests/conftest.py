@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -91,23 +90,16 @@ def build_site():
         stamp.touch()
 
 
-@contextmanager
-def serve(folder):
-    "Serve a folder on a free port; gives the address of the site."
-    handler = partial(Pages, directory=folder)
-    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        yield f'http://127.0.0.1:{server.server_port}{BASE}'
-        server.shutdown()
-
-
 @pytest.fixture(scope='session')
 def site(tmp_path_factory):
     "The address of the site, which one of the workers builds if it is not fresh."
     with FileLock(tmp_path_factory.getbasetemp().parent/'site.lock'):
         build_site()
-    with serve(DOCS) as home:
-        yield home
+    handler = partial(Pages, directory=DOCS)
+    with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f'http://127.0.0.1:{server.server_port}{BASE}'
+        server.shutdown()
 
 
 def alive(page, name):

@@ -8,6 +8,8 @@ from math import cos, radians, sin
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from playwright.sync_api import expect
+
 from mnist_nbdev.linear import bce_loss, mnist_loss
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,15 +92,36 @@ def press(box, *names):
     for name in names: box.get_by_role('button', name=name, exact=True).click()
 
 
-def slide(box, label, text, steps=20):
-    "Move a slider by its keys until it says `text`; its words begin with a number."
+def choose(box, label, value):
+    box.get_by_role('combobox', name=label).select_option(value)
+
+
+def says(box, words):
+    "Wait for words in what the widget says of it all."
+    expect(box.locator('.widget-verdict')).to_contain_text(words)
+
+
+def maths(box, script, *values):
+    "What a script returns that has `values`, and the page's mathematics as `m`."
+    start = "const m = await import(new URL('widgets/maths.js', document.baseURI));"
+    return box.page.evaluate(f'async values => {{ {start} {script} }}', values)
+
+
+def press_keys(element, words):
+    "Press keys, as often as is said: `ArrowLeft*8 Space*1`."
+    for word in words.split():
+        key, times = word.split('*')
+        for _ in range(int(times)): element.press(key)
+
+
+def slide(box, label, number, where='(.*)'):
+    "Move a slider by its keys until its words say a number, in the place of a group."
     slider = box.get_by_role('slider', name=label)
-    slider.focus()
-    for _ in range(steps):
-        now = slider.get_attribute('aria-valuetext')
-        if now == text: return
-        slider.press('ArrowRight' if float(now) < float(text) else 'ArrowLeft')
-    raise AssertionError(f'{label} has no {text}')
+    for _ in range(20):
+        now = float(re.search(where, slider.get_attribute('aria-valuetext'))[1])
+        if now == number: return
+        slider.press('ArrowRight' if now < number else 'ArrowLeft')
+    raise AssertionError(f'{label} has no {number}')
 
 
 def _arc(x, y, r, start, stop):

@@ -19,68 +19,52 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from copy import deepcopy
 from pathlib import Path
-from typing import NamedTuple
 
 from nbdev.export import nb_export
 from tqdm import tqdm
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT/'nbs').glob('*.ipynb'))
-PARTS = 'mnist_nbdev nbs tests tools settings.ini pyproject.toml app.py'.split()
-LEFT_OUT = shutil.ignore_patterns('katex', '__pycache__', '_proc', '_docs')
+LEFT_OUT = shutil.ignore_patterns('.*', 'katex', '__pycache__', '_proc', '_docs')
 TRIED = 5  # notebooks that import a module, at most
-PAIRS = [
-    (ast.Add, ast.Sub), (ast.Mult, ast.Div), (ast.Lt, ast.GtE), (ast.Gt, ast.LtE),
-    (ast.Eq, ast.NotEq), (ast.In, ast.NotIn), (ast.And, ast.Or),
-]
-SWAPS = {**dict(PAIRS), **{b: a for a, b in PAIRS}}
-SWAPS |= {ast.MatMult: ast.Mult, ast.Pow: ast.Mult}
+PAIRS = {
+    ast.Add: ast.Sub, ast.Mult: ast.Div, ast.Lt: ast.GtE, ast.Gt: ast.LtE,
+    ast.Eq: ast.NotEq, ast.In: ast.NotIn, ast.And: ast.Or,
+}
+SWAPS = PAIRS | {b: a for a, b in PAIRS.items()}
+SWAPS |= {ast.MatMult: ast.Mult, ast.Pow: ast.Mult, ast.USub: ast.UAdd}
 
 
-class Mutant(NamedTuple):
-    "A change to one expression of one exported cell."
-
-    notebook: Path
-    cell: int
-    start: int  # of the expression in the cell, in bytes
-    end: int
-    old: str
-    new: str
-
-    def __str__(self):
-        return f'{self.notebook.name}[{self.cell}]: {self.old}  →  {self.new}'
-
-
-def mutated(node):
-    "The node with one thing changed, or None where there is nothing to change."
-    new = deepcopy(node)
-    value = getattr(node, 'value', None)
-    if isinstance(node, (ast.BinOp, ast.BoolOp)) and type(node.op) in SWAPS:
-        new.op = SWAPS[type(node.op)]()
-    elif isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:
-        new.ops[0] = SWAPS[type(node.ops[0])]()
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.Not)):
-        new = node.operand
+def mutate(node):
+    "Change one thing about a node; False where there is nothing to change."
+    op, value = getattr(node, 'op', None), getattr(node, 'value', None)
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:
+        node.ops = [SWAPS[type(node.ops[0])](), *node.ops[1:]]
+    elif type(op) in SWAPS:
+        node.op = SWAPS[type(op)]()
+    elif isinstance(op, ast.Not):
+        node.operand = ast.UnaryOp(op, node.operand)
     elif isinstance(node, ast.Constant) and isinstance(value, bool):
-        new.value = not value
+        node.value = not value
     elif isinstance(node, ast.Constant) and isinstance(value, (int, float)):
-        new.value = 1 - value if value in (0, 1) else 2*value + 1
+        node.value = 1 - value if value in (0, 1) else 2*value + 1
     else:
-        return None
-    return new
+        return False
+    return True
 
 
-def nodes_of(function):
-    "The nodes of a function that matter: no annotations, no words of messages."
-    skip = set()
-    for node in ast.walk(function):
+def nodes_of(cell):
+    "The nodes of a cell's functions that matter: no annotations, no words of messages."
+    skip, found = set(), []
+    for node in ast.walk(cell):
         words = isinstance(node, (ast.JoinedStr, ast.Raise))
         notes = getattr(node, 'annotation', None), getattr(node, 'returns', None)
         for part in [node] if words else filter(None, notes):
-            skip |= {id(inner) for inner in ast.walk(part)}
-    return [node for node in ast.walk(function) if id(node) not in skip]
+            skip |= {*ast.walk(part)}
+        if isinstance(node, ast.FunctionDef):
+            if not node.name.startswith(('show_', 'draw_')): found += ast.walk(node)
+    return [node for node in dict.fromkeys(found) if node not in skip]
 
 
 def sources(notebook):
@@ -89,77 +73,58 @@ def sources(notebook):
 
 
 def mutants(notebook):
-    "Every mutant of the functions and methods that a notebook exports."
+    "Every mutant of what a notebook exports: the cell, what is changed, the new cell."
     for i, source in enumerate(sources(notebook)):
         if not re.search(r'^#\|\s*exports?\b', source, re.M): continue
-        starts = [0]
-        for line in source.encode().splitlines(True):
-            starts.append(starts[-1] + len(line))
-        for function in ast.walk(ast.parse(source)):
-            if not isinstance(function, ast.FunctionDef): continue
-            if function.name.startswith(('show_', 'draw_')): continue
-            for node in nodes_of(function):
-                if new := mutated(node):
-                    start = starts[node.lineno - 1] + node.col_offset
-                    end = starts[node.end_lineno - 1] + node.end_col_offset
-                    old = source.encode()[start:end].decode()
-                    yield Mutant(notebook, i, start, end, old, f'({ast.unparse(new)})')
-
-
-def apply(mutant, folder):
-    "Write the mutant into a copy of the project, and export it."
-    path = folder/'nbs'/mutant.notebook.name
-    nb = json.loads(path.read_text('utf-8'))
-    source = ''.join(nb['cells'][mutant.cell]['source']).encode()
-    source = source[:mutant.start] + mutant.new.encode() + source[mutant.end:]
-    nb['cells'][mutant.cell]['source'] = source.decode().splitlines(True)
-    path.write_text(json.dumps(nb), 'utf-8')
-    nb_export(path, lib_path=folder/'mnist_nbdev')
+        cell = ast.parse(source)
+        directives = re.findall(r'^#\|.*\n', source, re.M)
+        for node in nodes_of(cell):
+            before, old = vars(node).copy(), ast.unparse(node)
+            if mutate(node):
+                words = f'{notebook.name}[{i}]: {old}  →  {ast.unparse(node)}'
+                yield notebook, i, words, ''.join(directives) + ast.unparse(cell)
+                vars(node).update(before)
 
 
 def readers(notebook):
     "The notebooks that import what this one exports, nearest first."
     found = re.search(r'^#\|\s*default_exp\s+(\w+)', '\n'.join(sources(notebook)), re.M)
     wanted = re.compile(rf'mnist_nbdev(\.| import.*\b){found[1]}\b')
-    near = sorted(NOTEBOOKS, key=lambda path: abs(number(path) - number(notebook)))
-    return [path for path in near if wanted.search('\n'.join(sources(path)))]
-
-
-def number(path): return NOTEBOOKS.index(path)
+    here = NOTEBOOKS.index(notebook)
+    near = sorted(NOTEBOOKS, key=lambda path: abs(NOTEBOOKS.index(path) - here))
+    return [path for path in near[1:] if wanted.search('\n'.join(sources(path)))]
 
 
 def killer(mutant, tests):
     "The name of the first notebook or test that fails on a mutant; None if none does."
+    notebook, i, _, source = mutant
     with tempfile.TemporaryDirectory() as tmp:
-        for part in PARTS:
-            copy = shutil.copytree if (ROOT/part).is_dir() else shutil.copy
-            more = {'ignore': LEFT_OUT} if (ROOT/part).is_dir() else {}
-            copy(ROOT/part, Path(tmp)/part, **more)
-        apply(mutant, Path(tmp))
-        others = [path for path in readers(mutant.notebook) if path != mutant.notebook]
-        runs = {
-            path.name: ['nbdev_test', '--n_workers', '0', '--path', f'nbs/{path.name}']
-            for path in [mutant.notebook, *others[:TRIED]]
-        }
+        folder = Path(tmp)/'copy'
+        shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+        path = folder/'nbs'/notebook.name
+        nb = json.loads(path.read_text('utf-8'))
+        nb['cells'][i]['source'] = source
+        path.write_text(json.dumps(nb), 'utf-8')
+        nb_export(path, lib_path=folder/'mnist_nbdev')
+        for path in [notebook, *readers(notebook)[:TRIED]]:
+            command = f'nbdev_test --n_workers 0 --path nbs/{path.name}'
+            if fails(command, folder): return path.name
         for name in tests:
-            runs[name] = ['pytest', '-x', '-q', f'tests/{name}']
-        return next((name for name, words in runs.items() if fails(words, tmp)), None)
+            if fails(f'pytest -x -q tests/{name}', folder): return name
 
 
-def fails(words, folder):
+def fails(command, folder):
     "Whether a command fails, or takes far too long."
     env = os.environ | {'PYTHONPATH': str(folder), 'OMP_NUM_THREADS': '1'}
     options = dict(cwd=folder, env=env, timeout=200, capture_output=True)
     try:
-        return subprocess.run(words, **options).returncode
+        return subprocess.run(command.split(), **options).returncode
     except subprocess.TimeoutExpired:
         return True
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('-n', type=int, default=60, help='mutants to try')
     parser.add_argument('--seed', type=int, default=0, help='of their choice')
     parser.add_argument('--workers', type=int, default=2, help='tried at once')
@@ -173,7 +138,7 @@ if __name__ == '__main__':
         tried = pool.map(lambda mutant: killer(mutant, args.pytest), chosen)
         fates = list(tqdm(tried, total=len(chosen), disable=None))
     for mutant, fate in zip(chosen, fates, strict=True):
-        print(f'{f"red in {fate}" if fate else "SURVIVED":30} {mutant}')
+        print(f'{f"red in {fate}" if fate else "SURVIVED":30} {mutant[2]}')
     killed = sum(map(bool, fates))
     print(f'{killed} of {len(chosen)} mutants, of {len(every)} possible, were killed')
     sys.exit(killed < .9*len(chosen))

@@ -4,20 +4,14 @@ import os
 import subprocess
 import sys
 
-import pytest
 from helpers import ROOT
 
 SCRIPT = """
 import socket, sys
-
-def refuse(*args, **kwargs):
-    raise OSError('no network here')
-
-socket.socket.connect = socket.create_connection = refuse
+socket.socket.connect = socket.create_connection = None  # no network here
 from PIL import Image
 from mnist_nbdev.data import ASSETS, load_sample
 from mnist_nbdev.predict import predict
-
 s = load_sample()
 for index, digit in ((0, 3), (2037, 7)):
     image = (s.valid_x[index].reshape(28, 28)*255).byte().numpy()
@@ -29,33 +23,25 @@ print(ASSETS/'example-0-three.jpg')
 """
 
 
-@pytest.fixture(scope='module')
-def wheel(tmp_path_factory):
-    "A function that runs a command of an environment that has only the wheel."
-    folder = tmp_path_factory.mktemp('wheel')
-    build = [sys.executable, '-m', 'build', '--outdir', folder/'dist', ROOT]
+def test_wheel(tmp_path):
+    build = [sys.executable, '-m', 'build', '--outdir', tmp_path/'dist', ROOT]
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
-    [path] = folder.glob('dist/*.whl')
-    subprocess.run([sys._base_executable, '-m', 'venv', folder/'empty'], check=True)
+    subprocess.run([sys._base_executable, '-m', 'venv', tmp_path/'empty'], check=True)
     clean = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
 
     def run(command, *words, ok=True):
-        words = [folder/'empty'/'bin'/command, *words]
-        done = subprocess.run(
-            words, cwd=folder, env=clean, stdout=subprocess.PIPE, text=True
-        )
+        words = [tmp_path/'empty'/'bin'/command, *words]
+        said = dict(stdout=subprocess.PIPE, text=True)
+        done = subprocess.run(words, cwd=tmp_path, env=clean, **said)
         assert (done.returncode == 0) == ok
         return done.stdout
 
-    run('python', '-m', 'pip', 'install', '-q', '-c', ROOT/'constraints.txt', path)
-    return run
-
-
-def test_wheel(wheel):
-    example = wheel('python', '-c', SCRIPT).strip()
+    [wheel] = tmp_path.glob('dist/*.whl')
+    run('python', '-m', 'pip', 'install', '-q', '-c', ROOT/'constraints.txt', wheel)
+    example = run('python', '-c', SCRIPT).strip()
     for command in ('mnist_predict', 'mnist_train'):
-        assert wheel(command, '--help').startswith(f'usage: {command}')
-    three, seven = wheel('mnist_predict', '--json', example, 'digit.png').splitlines()
+        assert run(command, '--help').startswith(f'usage: {command}')
+    three, seven = run('mnist_predict', '--json', example, 'digit.png').splitlines()
     assert '"digit": 3' in three and '"digit": 7' in seven
     for name in ('gradio', 'fastai', 'nbdev', 'jupyter'):
-        wheel('python', '-c', f'import {name}', ok=False)
+        run('python', '-c', f'import {name}', ok=False)

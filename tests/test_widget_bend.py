@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from helpers import PATIENCE, press, slide
+from helpers import choose, maths, press, says, scribble, slide
 from playwright.sync_api import expect
 
 from mnist_nbdev.linear import bce_loss
@@ -12,26 +12,21 @@ from mnist_nbdev.nets import Mlp
 
 NAME, PAGE = 'bend', 'nets.html'
 BENDS = re.compile('The network has every point right, the (line|linear model) has not')
-MATHS = """async ([hidden, n]) => {
-  const {initMlp, Random, LOSSES} =
-    await import(new URL('widgets/maths.js', document.baseURI));
-  const net = initMlp(3, hidden, n), random = new Random(9);
+STEP = """
+  const [hidden, n] = values, net = m.initMlp(3, hidden, n), random = new m.Random(9);
   const some = length => Float64Array.from({length}, () => random.normal());
   for (const part of [...net.units, net.top]) part.b = random.normal();
   const lists = ({units, top}) => [
     units.map(unit => [...unit.w]), units.map(unit => unit.b), [...top.w], [top.b]];
   const x = some(40*n), y = some(40).map(v => +(v > 0)), z = net.logits(x);
-  const {loss, grad} = LOSSES.bce_loss, slopes = net.backward(x, grad(z, y));
+  const {loss, grad} = m.LOSSES.bce_loss, slopes = net.backward(x, grad(z, y));
   const before = lists(net);
   net.step(slopes, .3);
-  return {x: [...x], y: [...y], z: [...z], loss: loss(z, y),
-          net: before, grad: lists(slopes), after: lists(net)};
-}"""
-INIT = """async () => {
-  const {initMlp} = await import(new URL('widgets/maths.js', document.baseURI));
-  const {units, top} = initMlp(0, 400, 50);
-  return [units.flatMap(unit => [...unit.w]), [...top.w], units.map(unit => unit.b)];
-}"""
+  return [[[...x], [...y], [...z], loss(z, y)], [before, lists(slopes), lists(net)]];"""
+FIRST = """const {units, top} = m.initMlp(0, 400, 50);
+  return [units.flatMap(unit => [...unit.w]), [...top.w], units.map(unit => unit.b)];"""
+COLOUR = """(c, y) => [...c.getContext('2d')
+  .getImageData(c.width/4, y*c.height, 1, 1).data].slice(0, 3)"""
 
 
 def warm(box):
@@ -39,11 +34,6 @@ def warm(box):
     expect(box.get_by_text(re.compile(r'Step \d{2,}'))).to_be_visible()
     says(box, re.compile('the (line|linear model) has not'))
     press(box, 'Pause')
-
-
-def says(box, words):
-    verdict = box.locator('.widget-verdict')
-    expect(verdict).to_contain_text(words, timeout=15_000*PATIENCE)
 
 
 def train(box, words):
@@ -65,8 +55,8 @@ def wrong(box):
 def weights(box): return box.evaluate('e => JSON.stringify([e.line, e.net])')
 
 
-def choose(box, points):
-    box.get_by_role('combobox', name='Points').select_option(points)
+def choose_points(box, points):
+    choose(box, 'Points', points)
     at_step(box, 0)
 
 
@@ -77,34 +67,27 @@ def has_points(box, n, picture=0):
 
 @pytest.mark.parametrize('hidden, n', ((1, 1), (8, 2), (5, 7)))
 def test_mathematics(box, hidden, n):
-    found = box.page.evaluate(MATHS, [hidden, n])
-
-    def tensor(values, *shape):
-        return torch.tensor(values, dtype=torch.float64).reshape(shape)
+    numbers, networks = maths(box, STEP, hidden, n)
+    x, y, z, loss = (torch.tensor(v, dtype=torch.float64) for v in numbers)
+    x, y, z = x.reshape(40, n), y[:, None], z[:, None]
 
     def network(lists):
-        w1, b1, w2, b2 = lists
-        w1 = tensor(w1, hidden, n).T
-        return Mlp(w1, tensor(b1, -1), tensor(w2, -1, 1), tensor(b2, -1))
+        w1, b1, w2, b2 = (torch.tensor(v, dtype=torch.float64) for v in lists)
+        return Mlp(w1.T, b1, w2[:, None], b2)
 
-    def close(a, b):
-        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
+    def close(a, b): torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
 
-    x, y = tensor(found['x'], 40, n), tensor(found['y'], 40, 1)
-    model = network(found['net'])
-    z = model(x)
-    close(tensor(found['z'], 40, 1), z)
-    close(tensor(found['loss']), bce_loss(z, y))
+    model, slopes, stepped = map(network, networks)
+    close(z, model(x))
+    close(loss, bce_loss(z, y))
     grads = model.backward(x, bce_loss.grad(z, y))
-    for p, mine, grad, after in zip(
-        model, network(found['grad']), grads, network(found['after']), strict=True
-    ):
+    for p, mine, grad, after in zip(model, slopes, grads, stepped, strict=True):
         close(mine, grad)
         close(after, p - .3*grad)
 
 
 def test_first_weights(box):
-    w1, w2, b1 = map(torch.tensor, box.page.evaluate(INIT))
+    w1, w2, b1 = map(torch.tensor, maths(box, FIRST))
     assert abs(w1.var()*50/2 - 1) < .05
     assert abs(w2.var()*400/2 - 1) < .3
     assert not b1.any()
@@ -116,14 +99,12 @@ def test_xor(box):
     has_points(box, 48)
     first = weights(box)
     assert wrong(box)[0] > 0
-
     train(box, BENDS)
     assert wrong(box)[0] >= 12  # any line has a whole corner wrong
     assert wrong(box)[1] == 0
     paused = weights(box)
     box.page.wait_for_timeout(200)
     assert weights(box) == paused
-
     press(box, 'Reset')
     at_step(box, 0)
     assert weights(box) == first
@@ -139,38 +120,30 @@ def test_xor(box):
 
 
 def test_other_points(box):
-    choose(box, 'two blobs')
+    choose_points(box, 'two blobs')
     train(box, 'Both have every point right')
     assert wrong(box) == [0, 0]
-    slide(box, 'Learning rate', '3')
-    choose(box, 'ring')
+    slide(box, 'Learning rate', 3)
+    choose_points(box, 'ring')
     train(box, BENDS)
     assert wrong(box)[0] > 0
-    choose(box, 'two moons')
+    choose_points(box, 'two moons')
     has_points(box, 48)
-    slide(box, 'Hidden units', '1')
+    slide(box, 'Hidden units', 1)
     at_step(box, 0)
     assert box.evaluate('e => e.net.units.length') == 1
 
 
 def test_own_points(box):
-    mouse, pictures = box.page.mouse, box.get_by_role('application')
+    picture = box.get_by_role('application').first
     press(box, 'Clear')
     has_points(box, 0)
     press(box, 'Step')
     at_step(box, 1)
     assert 'NaN' not in box.inner_text() and 'null' not in weights(box)
-
-    area = pictures.first.bounding_box()
-
-    def spot(x, y): return area['x'] + x*area['width'], area['y'] + y*area['height']
-
-    mouse.click(*spot(.25, .25))
+    scribble(picture, [(.25, .25)])
     has_points(box, 1)
-    mouse.move(*spot(.2, .7))
-    mouse.down()
-    mouse.move(*spot(.8, .7), steps=20)
-    mouse.up()
+    scribble(picture, [(.2, .7), (.8, .7)], steps=20)
     has_points(box, '9|10|11')
     press(box, 'Undo')
     has_points(box, '8|9|10')
@@ -189,16 +162,10 @@ def test_points_by_keyboard(box):
     has_points(box, 2, picture=1)
     told = re.compile(r'Network: .*Cursor at 0\.0,-0\.3')
     expect(network).to_have_accessible_name(told)
-
-    def colour(y):
-        script = """(c, y) => [...c.getContext('2d')
-          .getImageData(c.width/4, y*c.height, 1, 1).data].slice(0, 3)"""
-        return network.evaluate(script, y)
-
-    before = colour(.1), colour(.9)
+    before = [network.evaluate(COLOUR, y) for y in (.1, .9)]
     train(box, 'Both have every point right')
-    red, blue = colour(.1), colour(.9)
-    assert (red, blue) != before
+    red, blue = (network.evaluate(COLOUR, y) for y in (.1, .9))
+    assert [red, blue] != before
     assert red[0] > red[2] and blue[2] > blue[0]  # red above, blue below, as placed
     network.press('Backspace')
     has_points(box, 1, picture=1)

@@ -5,16 +5,15 @@ import re
 
 import pytest
 import torch
-from helpers import press
+from helpers import choose, maths, press, says, scribble, slide
 from playwright.sync_api import expect
 
 NAME, PAGE = 'downhill', 'sgd.html'
-MATHS = """async ([t, y, places]) => {
-  const {gradient, mse} = await import(new URL('widgets/maths.js', document.baseURI));
-  return [places.map(p => mse(t, y, p)), places.map(p => gradient(t, y, p))];
-}"""
+SCRIPT = """const [t, y, places] = values;
+  return [m.mse, m.gradient].map(f => places.map(p => f(t, y, p)));"""
 COLOUR = """(canvas, [x, y]) => [...canvas.getContext('2d')
   .getImageData(canvas.width*x, canvas.height*y, 1, 1).data]"""
+jacobian = torch.autograd.functional.jacobian
 
 
 def warm(box):
@@ -51,7 +50,7 @@ class Clock:
         "The chapter's descent, with b at its best."
         path = [double([start[0], self.best[1], start[2]])]
         for _ in range(steps):
-            grad = torch.autograd.functional.jacobian(self.loss, path[-1])
+            grad = jacobian(self.loss, path[-1])
             path.append(path[-1] - lr*grad*double([1, 0, 1]))
         return torch.stack(path)
 
@@ -69,19 +68,8 @@ def clock(box): return Clock(box, 'u')
 def path(box): return double(box.evaluate('e => e.path'))
 
 
-def says(box, words):
-    expect(box.locator('.widget-verdict')).to_contain_text(words)
-
-
 def set_rate(box, percent):
-    "Move the learning rate to so many percent of the limit."
-    rate = box.get_by_role('slider', name='Learning rate')
-    for _ in range(20):
-        text = rate.get_attribute('aria-valuetext')
-        now = int(re.search(r'(\d+)% of the limit', text)[1])
-        if now == percent: return
-        rate.press('ArrowRight' if now < percent else 'ArrowLeft')
-    raise AssertionError(f'no rate of {percent}%')
+    slide(box, 'Learning rate', percent, r'(\d+)% of the limit')
 
 
 def walk(box, percent, steps):
@@ -98,10 +86,9 @@ def test_mathematics(box, unit):
     noise = torch.randn(20, 3, generator=rng, dtype=torch.float64)
     places = torch.cat([clock.best[None], clock.best + 20*noise])
     sent = [clock.t.tolist(), clock.y.tolist(), places.tolist()]
-    losses, grads = map(double, box.page.evaluate(MATHS, sent))
+    losses, grads = map(double, maths(box, SCRIPT, *sent))
     close(losses, clock.losses(places), 1e-9, 1e-9)
-    expected = [torch.autograd.functional.jacobian(clock.loss, p) for p in places]
-    expected = torch.stack(expected)
+    expected = torch.stack([jacobian(clock.loss, p) for p in places])
     close(grads, expected, 1e-9, 1e-9*expected.abs().max().item())
     curvatures, angle = clock.told
     close(curvatures, clock.curvatures, 1e-8, 0)
@@ -140,24 +127,17 @@ def test_play(box, clock):
 def test_drop(box, clock):
     "The ball goes where mouse and keys put it."
     ball = box.get_by_role('application', name=re.compile('Ball at'))
-    mouse, area = box.page.mouse, ball.bounding_box()
-
-    def at(x, y): return area['x'] + x*area['width'], area['y'] + y*area['height']
 
     def is_at(x, y):
         a = clock.best[0] + (2*x - 1)*clock.reach
         c = clock.best[2] + (1 - 2*y)*clock.reach
         close(path(box)[0, ::2], torch.stack([a, c]), 0, .2)
 
-    mouse.click(*at(.2, .1))
+    scribble(ball, [(.2, .1)])
     is_at(.2, .1)
-    mouse.move(*at(.2, .1))
-    mouse.down()
-    mouse.move(*at(.5, .5))
-    mouse.move(*at(.9, .8))
-    mouse.up()
+    scribble(ball, [(.2, .1), (.5, .5), (.9, .8)])
     is_at(.9, .8)
-    mouse.move(*at(.1, .1))
+    ball.hover(position={'x': 30, 'y': 30})
     is_at(.9, .8)  # let go of
     before, name = path(box)[0], ball.get_attribute('aria-label')
     for key in ('ArrowLeft', 'ArrowUp', 'Shift+ArrowUp'): ball.press(key)
@@ -194,7 +174,7 @@ def test_words(box):
 
 
 def test_in_seconds(box):
-    box.get_by_role('combobox', name='Count time').select_option('t')
+    choose(box, 'Count time', 't')
     clock = Clock(box, 't')
     assert len(path(box)) == 1
     assert math.isclose(path(box)[0, 1], clock.best[1])

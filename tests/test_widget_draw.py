@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from helpers import STROKES, press, scribble
+from helpers import STROKES, places, press, press_keys, says, scribble
 from playwright.sync_api import expect
 
 from mnist_nbdev.explain import evidence
@@ -33,7 +33,7 @@ def pad_of(box):
 
 def settle(box, text):
     "Wait until the verdict says this, and no more is coming."
-    expect(box.locator('.widget-verdict')).to_contain_text(text)
+    says(box, text)
     box.page.wait_for_timeout(150)
 
 
@@ -92,9 +92,7 @@ def test_keyboard(box):
     pad = pad_of(box)
     pad.press('Delete')
     settle(box, 'There is no ink yet')
-    for word in BY_KEYS.split():
-        key, times = word.split('*')
-        for _ in range(int(times)): pad.press(key)
+    press_keys(pad, BY_KEYS)
     settle(box, 'A seven')
     agrees(box)
     [stroke] = box.evaluate('e => e.pad.strokes')
@@ -107,11 +105,11 @@ def test_cleared_while_drawing(box):
     pad, page = pad_of(box), box.page
     press(box, 'Clear')
     pad.focus()
-    area = pad.bounding_box()
-    page.mouse.move(area['x'] + 60, area['y'] + 60)
+    start, end = places(pad, [(.2, .2), (.3, .3)])
+    page.mouse.move(*start)
     page.mouse.down()
     page.keyboard.press('Delete')
-    page.mouse.move(area['x'] + 90, area['y'] + 90)
+    page.mouse.move(*end)
     page.mouse.up()
     settle(box, 'There is no ink yet. Draw a digit, large enough to be seen.')
     expect(box.locator('.widget-spoken')).to_have_text('')

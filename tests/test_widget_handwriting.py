@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from helpers import STROKES, TOO_WIDE, audit, press, scribble
-from playwright.sync_api import expect
+from helpers import STROKES, TOO_WIDE, audit, maths, press, press_keys, says, scribble
 
 from mnist_nbdev.cli import mnist_train
 from mnist_nbdev.evaluate import wilson
@@ -11,31 +10,20 @@ from mnist_nbdev.predict import ask
 from mnist_nbdev.read import load_digits
 
 NAME, PAGE = 'handwriting', 'handwriting.html'
+START = 'ArrowLeft*6 ArrowUp*8 Space*1 ArrowRight*9 '
 KEYS = {
-    '3': 'Left*6 Up*8 Space*1 Right*9 Down*7 Left*5 Right*6 Down*8 Left*10 Space*1',
-    '7': 'Left*6 Up*8 Space*1 Right*9 Down*5 Left*2 Down*5 Left*2 Down*5 Space*1',
+    '3': 'ArrowDown*7 ArrowLeft*5 ArrowRight*6 ArrowDown*8 ArrowLeft*10 Space*1',
+    '7': 'ArrowDown*5 ArrowLeft*2 ArrowDown*5 ArrowLeft*2 ArrowDown*5 Space*1',
 }
-SAMPLES = """box => {
-  const press = text =>
-    [...box.querySelectorAll('button')].find(b => b.textContent === text)?.click();
-  while (!box.querySelector('[part=asking]').hidden) {
-    press('Take a sample');
-    press('Next');
-  }
-}"""
 KEY = 'mnist_nbdev: handwriting'
 STORED = f"JSON.parse(localStorage.getItem('{KEY}')).drawings"
-WILSON = """async () => {
-  const {wilson} = await import(new URL('widgets/maths.js', document.baseURI));
-  return [0, 1, 7, 20].map(errors => wilson(errors, 20));
-}"""
 
 
 def warm(box):
     "Take twenty samples; what asks for them must be as sound as the result."
     narrow = box.page.viewport_size['width'] < 400
     assert audit(box.page) + (box.page.evaluate(TOO_WIDE) if narrow else []) == []
-    box.evaluate(SAMPLES)
+    for _ in range(20): press(box, 'Take a sample', 'Next')
     box.get_by_role('table').wait_for()
 
 
@@ -53,15 +41,10 @@ def strokes(box):
 def pad(box): return box.locator('.widget-pad')
 
 
-def by_mouse(box, digit):
-    scribble(pad(box), *STROKES[digit], steps=2)
+def by_mouse(box, digit): scribble(pad(box), *STROKES[digit], steps=2)
 
 
-def by_keys(box, digit):
-    for word in KEYS[digit].split():
-        key, times = word.split('*')
-        for _ in range(int(times)):
-            pad(box).press(key if key == 'Space' else f'Arrow{key}')
+def by_keys(box, digit): press_keys(pad(box), START + KEYS[digit])
 
 
 def reload(box):
@@ -86,7 +69,6 @@ def test_second_thoughts(box):
     second, number = asked(box)
     assert number == 2
     by_mouse(box, second)
-
     press(box, 'Back')  # to the sample, which is drawn anew
     assert asked(box) == (first, 1) and strokes(box) > 0
     before = box.page.evaluate(f'{STORED}[0].pixels')
@@ -134,7 +116,6 @@ def test_twenty(box, tmp_path):
     table = tmp_path/coming.value.suggested_filename
     coming.value.save_as(table)
     assert [url for url in requests if not url.startswith('blob:')] == []
-
     head, *lines = table.read_text().split()
     assert head == ','.join(['label', *(f'pixel{i}' for i in range(784))])
     rows = torch.tensor([[int(v) for v in line.split(',')] for line in lines])
@@ -146,7 +127,6 @@ def test_twenty(box, tmp_path):
     command = ['--data', str(table), '--epochs', '2', '--out', str(weights)]
     assert mnist_train(command) == 0
     assert weights.stat().st_size > 3000
-
     reload(box)
     box.get_by_role('table').wait_for()
     assert box.locator('.widget-card').all_inner_texts() == said
@@ -180,8 +160,9 @@ def check_result(box, digits, x, samples):
 
 
 def test_wilson(box):
-    for found, errors in zip(box.page.evaluate(WILSON), (0, 1, 7, 20), strict=True):
-        assert found == pytest.approx(wilson(errors, 20), abs=1e-12)
+    found = maths(box, 'return [0, 1, 7, 20].map(errors => m.wilson(errors, 20));')
+    for pair, errors in zip(found, (0, 1, 7, 20), strict=True):
+        assert pair == pytest.approx(wilson(errors, 20), abs=1e-12)
 
 
 @pytest.mark.parametrize('stored', (
@@ -190,5 +171,5 @@ def test_wilson(box):
 def test_nonsense_stored(box, stored):
     box.page.evaluate(f"text => localStorage.setItem('{KEY}', text)", stored)
     reload(box)
-    expect(box.locator('.widget-verdict')).to_contain_text('1 of 20')
+    says(box, '1 of 20')
     assert asked(box)[1] == 1

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from helpers import press
+from helpers import choose, press
 
 NAME, PAGE = 'step', 'linear.html'
 SENTENCES = {
@@ -19,10 +19,6 @@ SENTENCES = {
 
 def warm(box):
     press(box, 'Forward', 'Backward', 'Update')
-
-
-def choose(box, label, value):
-    box.get_by_role('combobox', name=label).select_option(value)
 
 
 def shown(box):

@@ -6,7 +6,7 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from helpers import LOSSES, PATIENCE, ROOT, press
+from helpers import LOSSES, PATIENCE, ROOT, choose, maths, press
 
 from mnist_nbdev.linear import Linear
 from mnist_nbdev.train import batches, train_epoch, validate
@@ -30,53 +30,32 @@ INK = """canvas => [0, .5].map(top => {
     if (data[i + 3] > 200) for (const k of [0, 1, 2]) sum[k] += data[i + k];
   return sum;
 })"""
-INIT = """async () => {
-  const {initLinear} = await import(new URL('widgets/maths.js', document.baseURI));
-  const {w, b} = initLinear(4, 784, .1);
-  return [[...w], b];
-}"""
-
-
-def seen(script):
-    start = 'const root = document.querySelector(".widget"), {run} = root;'
-    return f'() => {{ {start} return {script}; }}'
+INIT = 'const {w, b} = m.initLinear(4, 784, .1); return [[...w], b];'
 
 
 def ask(box, script):
     "What the widget knows, of `root`, its element, and `run`."
-    return box.page.evaluate(seen(script))
+    return box.evaluate(f'root => {{ const {{run}} = root; return {script}; }}')
 
 
 def until(box, script, seconds=8):
-    box.page.wait_for_function(seen(script), timeout=1000*seconds*PATIENCE)
-
-
-def steps(box, n):
-    "Take n steps, without waiting for the page to paint them."
-    ask(box, f'Array.from({{length: {n}}}, () => run.step()).length')
-
-
-def ready(box):
-    until(box, f'run && {SPOKEN}.textContent')
+    script = f'root => {{ const {{run}} = root; return {script}; }}'
+    options = dict(arg=box.element_handle(), timeout=1000*seconds*PATIENCE)
+    box.page.wait_for_function(script, **options)
 
 
 def reopen(box, query):
     "Open the page with this in its address."
     box.page.goto(box.page.url.partition('?')[0] + query, wait_until='load')
-    ready(box)
+    box.wait_for()
 
 
 def curve(box):
-    rows = 'run.curve.map(({batch, loss, errors}) => [batch ?? null, loss, errors])'
-    return ask(box, rows)
+    return ask(box, 'run.curve.map(row => [row.batch ?? null, row.loss, row.errors])')
 
 
 def knob(box, label, key, times=1):
     for _ in range(times): box.get_by_role('slider', name=label).press(key)
-
-
-def choose(box, label, value):
-    box.get_by_role('combobox', name=label).select_option(value)
 
 
 def warm(box):
@@ -129,7 +108,7 @@ def test_seed(box):
     assert curve(box)[:31] == restored
     knob(box, 'Seed', 'ArrowRight')
     until(box, 'run.steps === 0 && run.start.seed === 8')
-    steps(box, 30)
+    ask(box, 'Array.from({length: 30}, () => run.step()).length')
     other = curve(box)
     assert len(other) == 31
     assert all(a != b for a, b in zip(restored, other, strict=True))
@@ -157,9 +136,8 @@ def test_link(box):
     settings = ask(box, 'run.settings')
     changed = {'lr': 1, 'bs': 4, 'loss': 'mnist_loss', 'shuffle': ''}
     assert settings == DEFAULTS | changed
-
     box.page.reload()
-    ready(box)
+    box.wait_for()
     until(box, f'run.steps === {len(rows) - 1}')
     assert curve(box) == rows and ask(box, 'run.settings') == settings
     assert box.page.url == link
@@ -217,11 +195,10 @@ def test_agrees(box, name):
     order = y[:n, 0].argsort(descending=True, stable=True)  # threes first
 
     def model_of(values):
-        w, b = values
-        w = torch.tensor(w, dtype=torch.float64)
-        return Linear(w[:, None], torch.tensor([b], dtype=torch.float64))
+        w, b = (torch.tensor(value, dtype=torch.float64) for value in values)
+        return Linear(w[:, None], b[None])
 
-    model = model_of(box.page.evaluate(INIT))
+    model = model_of(maths(box, INIT))
     reopen(box, f'?loss={name}&shuffle=&bs=256&lr=0.3&scale=0.1&step=12')
     until(box, 'run.steps === 12')
     for _ in range(3):  # epochs of four batches

@@ -16,7 +16,10 @@ from mnist_nbdev.ship import load_model
 
 HERE = ROOT/'nbs'/'widgets'
 NAMES = sorted(path.stem for path in HERE.glob('*.html'))
-LOOKS = {'light-narrow': ('light', NARROW), 'dark-wide': ('dark', WIDE)}
+LOOKS = {
+    'light-narrow': dict(color_scheme='light', viewport=NARROW),
+    'dark-wide': dict(color_scheme='dark', viewport=WIDE),
+}
 MATHS = """async ({images, logits, labels}) => {
   const maths = await import('./widgets/maths.js');
   const {load, loadLinear, loadDigits} = await import('./widgets/page.js');
@@ -41,13 +44,7 @@ MATHS = """async ({images, logits, labels}) => {
 @pytest.mark.parametrize('name', NAMES)
 def test_look(visit, site, name, look):
     script = import_module(f'test_widget_{name}')
-    scheme, size = LOOKS[look]
-    page = visit(
-        site + script.PAGE,
-        color_scheme=scheme,
-        viewport=size,
-        reduced_motion='no-preference',
-    )
+    page = visit(site + script.PAGE, reduced_motion='no-preference', **LOOKS[look])
     box = alive(page, name)
     script.warm(box)
     assert audit(page, '.widget') + page.evaluate(TOO_WIDE) == []
