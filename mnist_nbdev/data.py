@@ -41,7 +41,7 @@ def to_floats(
     images: np.ndarray,  # (n, 28, 28) uint8, 0 to 255
 ) -> Tensor:  # (n, 784) float32 in [0, 1]
     "Flatten images of bytes to rows of numbers between 0 and 1."
-    return torch.from_numpy(images).reshape(-1, 784).float()/255
+    return torch.from_numpy(images).reshape(len(images), 784).float()/255
 
 # %% ../nbs/00_data.ipynb #d7ac3177
 class Digits(NamedTuple):

@@ -74,7 +74,7 @@ def roc(
                          'all labels are the same.')
     order = z.argsort(descending=True)
     z, y = z[order], y[order]
-    last = torch.cat([z[1:] != z[:-1], torch.tensor([True])])  # of each equal score
+    last = torch.cat([z[1:] != z[:-1], torch.tensor([True])])  # of each group of ties
     start = torch.zeros(1, dtype=torch.float64)
     fpr = torch.cat([start, (1 - y).cumsum(0)[last]])/(1 - y).sum()
     tpr = torch.cat([start, y.cumsum(0)[last]])/y.sum()
