@@ -24,7 +24,10 @@ def read_bundled(
     split: str,  # 'train' (from MNIST's 60,000) or 'valid' (from its 10,000)
     digit: int,  # 0 to 9
 ) -> tuple[np.ndarray, np.ndarray]:  # images (n, 28, 28) uint8; places (n,) int32
-    "Read the images of one digit and their places; raises `ValueError` if damaged."
+    "Read the images of one digit and their places; raises `ValueError`."
+    if split not in ('train', 'valid') or digit not in range(10):
+        raise ValueError(f"There is no {split!r} of digit {digit!r}: only 'train' and "
+                         "'valid' of the digits 0 to 9.")
     path = ASSETS/f'mnist-{digit}.npz'
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -38,7 +41,7 @@ def to_floats(
     images: np.ndarray,  # (n, 28, 28) uint8, 0 to 255
 ) -> Tensor:  # (n, 784) float32 in [0, 1]
     "Flatten images of bytes to rows of numbers between 0 and 1."
-    return torch.from_numpy(images).reshape(len(images), -1).float()/255
+    return torch.from_numpy(images).reshape(len(images), 784).float()/255
 
 # %% ../nbs/00_data.ipynb #d7ac3177
 class Digits(NamedTuple):
@@ -80,7 +83,7 @@ def show_images(
 ):  # the figure
     "Draw images in a grid, each on its own grey scale without `vmin` and `vmax`."
     import matplotlib.pyplot as plt
-    nrows = ceil(len(x)/ncols)
+    nrows = max(1, ceil(len(x)/ncols))
     height = size if titles is None else size + .25
     figsize = (ncols*size, nrows*height)
     fig, axes = plt.subplots(nrows, ncols, figsize=figsize, squeeze=False)

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 # %% ../nbs/05_evaluate.ipynb #1acaff5a
-def _flat(t: Tensor | np.ndarray) -> Tensor:
-    "Give the numbers as a tensor; NumPy arrays may run backwards."
+def _as_tensor(t: Tensor | np.ndarray) -> Tensor:
+    "Give the numbers as a tensor; reversed NumPy arrays, `a[::-1]`, are copied."
     return torch.as_tensor(t if isinstance(t, Tensor) else np.ascontiguousarray(t))
 
 
@@ -23,17 +23,17 @@ def _paired(
     scores: Tensor | np.ndarray, y: Tensor | np.ndarray
 ) -> tuple[Tensor, Tensor]:
     "Flatten scores and labels to float64; raises `ValueError` where they are no pair."
-    scores, y = _flat(scores).detach().cpu(), _flat(y).detach().cpu()
+    scores, y = _as_tensor(scores).detach().cpu(), _as_tensor(y).detach().cpu()
     n = y.numel()
     if scores.shape != y.shape or y.shape not in ((n,), (n, 1)):
         raise ValueError(f'The scores have shape {tuple(scores.shape)} and the labels '
                          f'{tuple(y.shape)}: both must be (n, 1), or both (n,).')
-    if n == 0: raise ValueError('There are no images, and so nothing to judge.')
+    if n == 0: raise ValueError('There are no scores, and so nothing to judge.')
     scores, y = scores.flatten().double(), y.flatten().double()
     if not scores.isfinite().all():
         raise ValueError('Some scores are infinite or NaN.')
     if not ((y == 0) | (y == 1)).all():
-        raise ValueError('Labels must be 1 for a three and 0 for a seven.')
+        raise ValueError('Labels must be 1 (a three, or true) and 0 (a seven, or not).')
     return scores, y
 
 # %% ../nbs/05_evaluate.ipynb #8f4d3d13
@@ -54,26 +54,27 @@ def wilson(
 
 # %% ../nbs/05_evaluate.ipynb #0af3b198
 def confusion(
-    logits: Tensor | np.ndarray,  # (n, 1) or (n,), above zero means a three
+    # (n, 1) or (n,), above zero means a three: logits, not probabilities
+    scores: Tensor | np.ndarray,
     y: Tensor | np.ndarray,  # labels of the same shape, 1 is a three and 0 a seven
 ) -> Tensor:  # (2, 2) int64; row: what it is, column: the answer; 0 a seven, 1 a three
     "Count the images by truth and answer; raises `ValueError` where they are no pair."
-    z, y = _paired(logits, y)
+    z, y = _paired(scores, y)
     return torch.bincount(2*y.long() + (z > 0), minlength=4).reshape(2, 2)
 
 # %% ../nbs/05_evaluate.ipynb #0e26ba06
 def roc(
-    logits: Tensor | np.ndarray,  # (n, 1) or (n,), any score that is higher for threes
+    scores: Tensor | np.ndarray,  # (n, 1) or (n,), of any kind, higher for threes
     y: Tensor | np.ndarray,  # labels of the same shape, 1 is a three and 0 a seven
-) -> tuple[Tensor, Tensor]:  # shares of sevens and of threes passed, float64, 0 to 1
-    "Find both shares at every threshold; raises `ValueError` without both digits."
-    z, y = _paired(logits, y)
+) -> tuple[Tensor, Tensor]:  # `fpr` and `tpr`, each (k,) float64, rising from 0 to 1
+    "Find both rates at every threshold; raises `ValueError` without both digits."
+    z, y = _paired(scores, y)
     if y.min() == y.max():
         raise ValueError('A ROC curve needs threes and sevens: '
                          'all labels are the same.')
     order = z.argsort(descending=True)
     z, y = z[order], y[order]
-    last = torch.cat([z[1:] != z[:-1], torch.tensor([True])])  # of an equal score
+    last = torch.cat([z[1:] != z[:-1], torch.tensor([True])])  # of each group of ties
     start = torch.zeros(1, dtype=torch.float64)
     fpr = torch.cat([start, (1 - y).cumsum(0)[last]])/(1 - y).sum()
     tpr = torch.cat([start, y.cumsum(0)[last]])/y.sum()
@@ -81,11 +82,11 @@ def roc(
 
 # %% ../nbs/05_evaluate.ipynb #d651c3b8
 def auroc(
-    logits: Tensor | np.ndarray,  # (n, 1) or (n,), any score that is higher for threes
+    scores: Tensor | np.ndarray,  # (n, 1) or (n,), of any kind, higher for threes
     y: Tensor | np.ndarray,  # labels of the same shape, 1 is a three and 0 a seven
 ) -> float:  # the area, 0 to 1
     "Measure the area under the ROC curve by trapezoids; raises `ValueError` as `roc`."
-    fpr, tpr = roc(logits, y)
+    fpr, tpr = roc(scores, y)
     return torch.trapezoid(tpr, fpr).item()
 
 # %% ../nbs/05_evaluate.ipynb #f38b0a8c
@@ -108,7 +109,9 @@ def reliability(
     p: Tensor | np.ndarray,  # (n, 1) or (n,), stated probabilities of anything, 0 to 1
     y: Tensor | np.ndarray,  # of the same shape, 1 where it came true and 0 elsewhere
     bins: int = 10,  # of equal width, each with its upper end
-) -> tuple[Tensor, Tensor, Tensor]:  # how many, mean stated, share true; or NaN
+    # each (bins,), lowest bin first: how many (int64), mean stated and share true
+    # (float64, NaN in an empty bin)
+) -> tuple[Tensor, Tensor, Tensor]:
     "Compare stated probabilities with what came true; raises `ValueError`."
     if bins < 1: raise ValueError(f'There must be at least one bin, not {bins}.')
     p, y = _stated(p, y)
@@ -120,14 +123,19 @@ def reliability(
     return count, stated, came_true
 
 # %% ../nbs/05_evaluate.ipynb #cf103f42
+def _ece(stated: Tensor, right: Tensor, bins: int = 15) -> float:
+    "Average the gaps between the probabilities of answers and the share right."
+    count, mean_stated, share = reliability(stated, right, bins)
+    return ((count*(mean_stated - share).abs()).nansum()/count.sum()).item()
+
+
 def ece(
     p: Tensor | np.ndarray,  # (n, 1) or (n,), the probability of a three, 0 to 1
     y: Tensor | np.ndarray,  # labels of the same shape, 1 is a three and 0 a seven
     bins: int = 15,  # of the probability of the answer, of equal width from 0 to 1
 ) -> float:  # 0 where stated and true agree in every bin, 1 at the worst
     "Compute the expected calibration error; raises `ValueError` as `reliability` does."
-    count, stated, came_true = reliability(*_answers(p, y), bins)
-    return ((count*(stated - came_true).abs()).nansum()/count.sum()).item()
+    return _ece(*_answers(p, y), bins)
 
 # %% ../nbs/05_evaluate.ipynb #9d794e11
 def fit_temperature(
