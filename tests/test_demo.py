@@ -27,6 +27,7 @@ WAITING = 'Draw a 3 or a 7.'
 THREE, SEVEN = 'This is a 3.', 'This is a 7.'
 NEITHER = 'This does not look like a 3 or a 7.'
 NO_ANSWER = 'No answer.'
+DESK = dict(viewport={'width': 1200, 'height': 800})
 PHONE = dict(viewport={'width': 390, 'height': 844}, has_touch=True, is_mobile=True)
 HARMLESS = (
     # Gradio's sheet sends its file again while the browser still reads it
@@ -198,7 +199,7 @@ def shoot(request):
 
 
 def test_mouse(open_demo, shoot):
-    page = open_demo()
+    page = open_demo(**DESK)
     assert audit(page) == []
     for digit, words, note in (
         ('3', THREE, 'The 785 numbers'),
@@ -235,7 +236,7 @@ def test_finger(open_demo, shoot):
 
 
 def test_dark(open_demo, shoot):
-    page = open_demo(color_scheme='dark')
+    page = open_demo(color_scheme='dark', **DESK)
     page.get_by_label('barred seven').click()
     reads(page, SEVEN, 'The 785 numbers do not agree: probably a 3.')
     colour = page.evaluate('getComputedStyle(document.body).backgroundColor')
@@ -263,7 +264,7 @@ def test_keyboard(open_demo):
 
 
 def test_upload(open_demo, shoot):
-    page = open_demo()
+    page = open_demo(**DESK)
     page.get_by_role('tab', name='Send a picture').click()
 
     def choose(name):
