@@ -221,7 +221,9 @@ def _shape(rng: np.random.Generator) -> np.ndarray:
         elif kind == 3:
             circle, sides = (56, 56, rng.uniform(20, 50)), int(rng.integers(3, 9))
             draw.regular_polygon(circle, sides, rng.uniform(0, 90), fill, 255, width)
-        elif kind == 4: draw.arc(box, *rng.uniform(0, 360, 2), 255, width)
+        elif kind == 4:
+            start, end = rng.uniform(0, 360, 2)
+            draw.arc(box, start, end, 255, width)
         else: draw.line(points[:2], 255, width)
     return np.asarray(image)/255
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -75,7 +76,8 @@ def group(
     "Join the processes that torchrun started, or form a group of one; then leave it."
     _require(0 < timeout < 1e9, 'timeout', timeout, 'a number of seconds above 0')
     env, seconds = os.environ, timedelta(seconds=timeout)
-    store, rank, size = dist.HashStore(), 0, 1
+    store: dist.Store = dist.HashStore()
+    rank, size = 0, 1
     if 'RANK' in env:
         store, rank, size = next(dist.rendezvous('env://', timeout=seconds))
     if size in (1, int(env.get('LOCAL_WORLD_SIZE', 1))):  # all are on one machine
@@ -347,7 +349,8 @@ def _run_train(args: argparse.Namespace) -> None:
     checkpoint = args.checkpoint or args.out.with_name(f'{args.out.name}.checkpoint')
     recipe = Recipe(args.epochs, args.lr, args.bs, args.loss, args.shuffle, args.seed)
     with group(device, args.timeout) as (rank, size):
-        _on_rank_0(lambda: [ship._check_writable(p) for p in (args.out, checkpoint)])
+        for path in (args.out, checkpoint):
+            _on_rank_0(partial(ship._check_writable, path))
         data = Digits(*(t.to(device) for t in load_sample()))
         model = train(data, recipe, checkpoint, args.every)
         if rank > 0: return

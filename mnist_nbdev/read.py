@@ -166,7 +166,7 @@ def _explain(error: Exception, data: bytes) -> str:
         formats = f'{", ".join(FORMATS[:-1])} or {FORMATS[-1]}'
         why = f'it is {_name_kind(data)}. Send a {formats} file'
     if isinstance(error, Image.DecompressionBombError):
-        why = f'it is larger than any photo. Send at most {MAX_PIXELS:,} pixels'
+        why = f'it claims to be larger than a photo. Send at most {MAX_PIXELS:,} pixels'
     return f'This cannot be read as an image: {why}.'
 
 # %% ../nbs/21_read.ipynb #695f31b7
@@ -179,7 +179,7 @@ def _alone_and_quiet() -> Iterator[None]:
 
 # %% ../nbs/21_read.ipynb #e829a5af
 def read_image(
-    source: str | os.PathLike | bytes,  # a file's path, or its bytes
+    source: str | os.PathLike | bytes | bytearray | memoryview,  # a path, or bytes
 ) -> Image.Image:  # its first one; a large JPEG reduced to `_MAX_SIDE` or a bit more
     "Read an image file; raises `ValueError` if it is missing, damaged or no image."
     if isinstance(source, str) and source.startswith(('http:', 'https:', 'data:')):

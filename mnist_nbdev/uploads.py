@@ -8,6 +8,7 @@ __all__ = ['BENCH', 'KINDS', 'draw', 'paint', 'light', 'save', 'jpeg', 'make_upl
 # %% ../nbs/20_uploads.ipynb #eccbc87e
 import io
 import zlib
+from collections.abc import Callable
 from functools import partial
 from itertools import cycle, islice
 
@@ -98,7 +99,7 @@ def light(
     return rgb*lit[..., None]
 
 # %% ../nbs/20_uploads.ipynb #a5771bce
-def _clouds(size: tuple[int, ...], rng: Generator, scale: float) -> np.ndarray:
+def _clouds(size: tuple[int, int], rng: Generator, scale: float) -> np.ndarray:
     "Make smooth noise with a mean of 0 and clouds of `scale` pixels: `size`, float32."
     small = rng.standard_normal([int(n/scale) + 2 for n in size]).astype(np.float32)
     big = Image.fromarray(small).resize(size[::-1], Image.Resampling.BICUBIC)
@@ -389,7 +390,7 @@ def noise_and_shapes(
     seed: int,  # at least 0; the same seed gives the same images
 ) -> np.ndarray:  # (n, 28, 28) float32 ink, 0 to 1
     "Make images that are neither a three nor a seven, of twelve sorts in turn."
-    makers = [*_PATTERNS, *(partial(_shape, name) for name in _SHAPES)]
+    makers: list[Callable] = [*_PATTERNS, *(partial(_shape, kind) for kind in _SHAPES)]
     rng = np.random.default_rng(seed)
     images = [make(rng) for make in islice(cycle(makers), n)]
     return np.array(images, np.float32).reshape(n, 28, 28)
