@@ -86,11 +86,15 @@ def show_images(
     nrows = max(1, ceil(len(x)/ncols))
     height = size if titles is None else size + .25
     figsize = (ncols*size, nrows*height)
-    fig, axes = plt.subplots(nrows, ncols, figsize=figsize, squeeze=False)
-    for ax in axes.flat: ax.axis('off')
-    for i, (ax, image) in enumerate(zip(axes.flat, x)):
-        ax.imshow(image.reshape(28, 28), **{'cmap': 'gray', **kwargs})
-        if titles is not None: ax.set_title(titles[i], fontsize=8)
+    fig, ax = plt.subplots(figsize=figsize)  # one frame, measured in inches
+    ax.axis('off')
+    for i, image in enumerate(x):
+        left, bottom = i % ncols*size, -(i//ncols + 1)*height
+        box = left, left + .96*size, bottom, bottom + .96*size
+        ax.imshow(image.reshape(28, 28), extent=box, **{'cmap': 'gray', **kwargs})
+        if titles is None: continue
+        ax.text(left + size/2, bottom + size, titles[i], fontsize=8, ha='center')
+    ax.set(xlim=(0, ncols*size), ylim=(-nrows*height, 0))
     return fig
 
 # %% ../nbs/00_data.ipynb #87c60028

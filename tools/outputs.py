@@ -10,16 +10,19 @@ run and not compared. One that says `#| slow` is left out, as nbdev_test does, u
 import argparse
 import base64
 import io
+import json
 import operator
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import nbformat
 import numpy as np
 from execnb.nbio import read_nb, write_nb
-from nbclient import NotebookClient
+from execnb.shell import CaptureShell
+from fastcore.xtras import working_directory
 from nbdev.clean import clean_nb
 from nbdev.config import get_config
 from PIL import Image
@@ -31,25 +34,22 @@ def says(cell, what): return re.search(rf'^#\|\s*{what}\s*$', cell.source, re.M)
 
 def cleaned(nb):
     "A notebook as nbdev_clean leaves it."
-    nb = nbformat.from_dict(nb)
+    nb = nbformat.reads(json.dumps(nb), 4)  # makes one text of a list of lines
     clean_nb(nb, clean_ids=True)
     return nb
 
 
 def run(path, slow=False):
-    "The notebook as it comes out of a fresh kernel, cleaned; raises if a cell fails."
-    nb = nbformat.read(path, 4)
+    "The notebook as it comes out when nbdev_test runs it, cleaned; raises if it fails."
+    nb = read_nb(path)
     for cell in nb.cells:
-        if says(cell, 'slow') and not slow: cell.source = ''
-    client = NotebookClient(
-        nb,
-        timeout=3600,
-        kernel_name='python3',
-        coalesce_streams=True,
-        extra_arguments=['--IPKernelApp.log_level=40'],
-        resources={'metadata': {'path': str(path.parent)}},
-    )
-    client.execute()
+        if cell.cell_type == 'code': cell.outputs = []
+    shell = CaptureShell(path, mpl_format='png')
+    left_out = [cell for cell in nb.cells if says(cell, 'slow') and not slow]
+    with working_directory(path.parent):
+        shell.run_all(nb, exc_stop=True, preproc=lambda cell: cell in left_out)
+    for cell in nb.cells:  # pictures stand last, as in Jupyter
+        cell.get('outputs', []).sort(key=lambda o: o['output_type'] == 'display_data')
     return cleaned(nb)
 
 
@@ -118,6 +118,7 @@ def check(path, update, slow=False):
 
 
 if __name__ == '__main__':
+    from outputs import check  # a notebook that runs takes the place of `__main__`
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('notebooks', nargs='*', type=Path, help='default: all of them')
@@ -127,8 +128,9 @@ if __name__ == '__main__':
     paths = [p.resolve() for p in args.notebooks]
     paths = paths or sorted(get_config().nbs_path.glob('*.ipynb'))
     workers = 1 if args.slow else 2  # slow cells are timed, and want the machine alone
-    with ThreadPoolExecutor(workers) as pool:
-        checked = pool.map(lambda path: check(path, args.update, args.slow), paths)
+    with ProcessPoolExecutor(workers) as pool:
+        job = partial(check, update=args.update, slow=args.slow)
+        checked = pool.map(job, paths)
         results = dict(zip(paths, tqdm(checked, total=len(paths), disable=None)))
     for path, stale in results.items():
         print(f'{path.name}: {f"stale outputs in cells {stale}" if stale else "fresh"}')
