@@ -84,7 +84,9 @@ def show_images(
     "Draw images in a grid, each on its own grey scale without `vmin` and `vmax`."
     import matplotlib.pyplot as plt
     nrows = max(1, ceil(len(x)/ncols))
-    height = size if titles is None else size + .25
+    breaks = max((str(title).count('\n') for title in titles or ()), default=0)
+    lines = 0 if titles is None else 1 + breaks
+    height = size + .2*lines
     figsize = (ncols*size, nrows*height)
     fig, ax = plt.subplots(figsize=figsize)  # one frame, measured in inches
     ax.axis('off')
