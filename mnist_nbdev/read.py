@@ -83,7 +83,7 @@ def _name_kind(data: bytes) -> str:
 
 # %% ../nbs/21_read.ipynb #781317c4
 class _CountedFile(io.BytesIO):
-    "A file in memory that may be read `MAX_READS` times, and four times over."
+    "A file in memory: at most `MAX_READS` reads, of about four times its length."
     MAX_READS = 100_000
     reads = total = 0
 
@@ -170,7 +170,7 @@ def _explain(error: Exception, data: bytes) -> str:
     return f'This cannot be read as an image: {why}.'
 
 # %% ../nbs/21_read.ipynb #695f31b7
-_ONE_AT_A_TIME = Lock()  # and the filters of warnings are everybody's
+_ONE_AT_A_TIME = Lock()  # the filters of warnings are shared by all threads
 
 @contextmanager
 def _alone_and_quiet() -> Iterator[None]:
@@ -334,7 +334,7 @@ def to_pixels(
     return np.asarray(small, np.float32)/255
 
 # %% ../nbs/21_read.ipynb #130a4248
-_MAX_IMAGES, _MAX_PNG = 100_000, 20_000  # pictures in one source, bytes of each
+_MAX_IMAGES, _MAX_PNG = 100_000, 20_000  # in one source; bytes of one in a zip
 
 def _read_digit(data: bytes, name: str) -> np.ndarray:
     "Read a picture of 28x28 pixels as grey, (28, 28) uint8."

@@ -22,7 +22,7 @@ from .distort import crop_to_ink
 
 # %% ../nbs/20_uploads.ipynb #45c48cce
 def _as_image(a: np.ndarray) -> Image.Image:
-    "Make an image of 8 bits of floats, (h, w) or (h, w, 3 or 4), clipped to 0 and 1."
+    "Make an 8-bit image from floats, (h, w) or (h, w, 3 or 4), clipped to 0 and 1."
     return Image.fromarray((a.clip(0, 1)*255).round().astype(np.uint8))
 
 # %% ../nbs/20_uploads.ipynb #c20ad4d7
