@@ -38,21 +38,37 @@ def browser_type_launch_args(browser_type_launch_args):
     return browser_type_launch_args | {'executable_path': path, 'args': QUIET.split()}
 
 
+@pytest.fixture(scope='session')
+def context_for(browser):
+    "A function that gives the context for a look, where much is loaded already."
+    contexts = {}
+
+    def find(**look):
+        if repr(look) not in contexts:
+            contexts[repr(look)] = browser.new_context(**look)
+        return contexts[repr(look)]
+
+    return find
+
+
 @pytest.fixture
-def visit(new_context):
+def visit(context_for):
     "A function that opens a page and watches it; in the end nothing may be wrong."
-    faults = []
+    faults, pages = [], []
 
     def open_page(url, known='^$', until='networkidle', **look):
         look = {'viewport': WIDE, 'reduced_motion': 'reduce'} | look
-        context = new_context(**look)
-        context.set_default_timeout(10_000*PATIENCE)
-        page = context.new_page()
+        page = context_for(**look).new_page()
+        page.set_default_timeout(10_000*PATIENCE)
+        pages.append(page)
         watch(page, faults, known)
         page.goto(url, wait_until=until)
         return page
 
     yield open_page
+    for page in pages:
+        page.evaluate('localStorage.clear()')
+        page.close()
     assert not faults
 
 
@@ -113,5 +129,5 @@ def alive(page, name):
 def box(visit, site, request):
     "The widget of a module of tests, `NAME` on `PAGE`."
     module = request.module
-    page = visit(site + module.PAGE, reduced_motion='no-preference')
+    page = visit(site + module.PAGE, until='load', reduced_motion='no-preference')
     return alive(page, module.NAME)
