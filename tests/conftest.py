@@ -1,9 +1,10 @@
 """What the tests share: one browser, the site, and a visitor who notes complaints."""
 
+import json
 import shutil
 import subprocess
 import sys
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -41,14 +42,7 @@ def browser_type_launch_args(browser_type_launch_args):
 @pytest.fixture(scope='session')
 def context_for(browser):
     "A function that gives the context for a look, where much is loaded already."
-    contexts = {}
-
-    def find(**look):
-        if repr(look) not in contexts:
-            contexts[repr(look)] = browser.new_context(**look)
-        return contexts[repr(look)]
-
-    return find
+    return cache(lambda look: browser.new_context(**json.loads(look)))
 
 
 @pytest.fixture
@@ -56,13 +50,13 @@ def visit(context_for):
     "A function that opens a page and watches it; in the end nothing may be wrong."
     faults, pages = [], []
 
-    def open_page(url, known='^$', until='networkidle', **look):
+    def open_page(url, known='^$', **look):
         look = {'viewport': WIDE, 'reduced_motion': 'reduce'} | look
-        page = context_for(**look).new_page()
+        page = context_for(json.dumps(look)).new_page()
         page.set_default_timeout(10_000*PATIENCE)
         pages.append(page)
         watch(page, faults, known)
-        page.goto(url, wait_until=until)
+        page.goto(url)
         return page
 
     yield open_page
@@ -129,5 +123,5 @@ def alive(page, name):
 def box(visit, site, request):
     "The widget of a module of tests, `NAME` on `PAGE`."
     module = request.module
-    page = visit(site + module.PAGE, until='load', reduced_motion='no-preference')
+    page = visit(site + module.PAGE, reduced_motion='no-preference')
     return alive(page, module.NAME)

@@ -44,8 +44,7 @@ MATHS = """async ({images, logits, labels}) => {
 @pytest.mark.parametrize('name', NAMES)
 def test_look(visit, site, name, look):
     script = import_module(f'test_widget_{name}')
-    motion = dict(reduced_motion='no-preference')
-    page = visit(site + script.PAGE, until='load', **motion, **LOOKS[look])
+    page = visit(site + script.PAGE, reduced_motion='no-preference', **LOOKS[look])
     box = alive(page, name)
     script.warm(box)
     assert audit(page, '.widget') + page.evaluate(TOO_WIDE) == []
