@@ -1,9 +1,10 @@
 """What the tests share: one browser, the site, and a visitor who notes complaints."""
 
+import json
 import shutil
 import subprocess
 import sys
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -38,21 +39,30 @@ def browser_type_launch_args(browser_type_launch_args):
     return browser_type_launch_args | {'executable_path': path, 'args': QUIET.split()}
 
 
-@pytest.fixture
-def visit(new_context):
-    "A function that opens a page and watches it; in the end nothing may be wrong."
-    faults = []
+@pytest.fixture(scope='session')
+def context_for(browser):
+    "A function that gives the context for a look, where much is loaded already."
+    return cache(lambda look: browser.new_context(**json.loads(look)))
 
-    def open_page(url, known='^$', until='networkidle', **look):
+
+@pytest.fixture
+def visit(context_for):
+    "A function that opens a page and watches it; in the end nothing may be wrong."
+    faults, pages = [], []
+
+    def open_page(url, known='^$', **look):
         look = {'viewport': WIDE, 'reduced_motion': 'reduce'} | look
-        context = new_context(**look)
-        context.set_default_timeout(10_000*PATIENCE)
-        page = context.new_page()
+        page = context_for(json.dumps(look)).new_page()
+        page.set_default_timeout(10_000*PATIENCE)
+        pages.append(page)
         watch(page, faults, known)
-        page.goto(url, wait_until=until)
+        page.goto(url)
         return page
 
     yield open_page
+    for page in pages:
+        page.evaluate('localStorage.clear()')
+        page.close()
     assert not faults
 
 

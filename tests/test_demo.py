@@ -143,7 +143,7 @@ def open_demo(visit, demo):
     "A function that opens the demo; in the end nothing may have complained."
 
     def open_page(**look):
-        page = visit(demo, known='413', until='load', **look)
+        page = visit(demo, known='413', **look)
         expect(page.locator('#pad canvas').first).to_be_visible()
         page.wait_for_timeout(700)  # until the canvas is laid out
         return page
