@@ -164,9 +164,9 @@ _TRAIN_MORE = '''examples:
 data of your own:
   a folder or a .zip  of 28x28 PNG files, white ink on black:
                       train/3/*.png train/7/*.png valid/3/*.png valid/7/*.png
-  a .csv file         as the book's page "Your handwriting" gives it: each line a
-                      label and 784 whole numbers from 0, paper, to 255, ink;
-                      other digits than 3 and 7 are passed over;
+  a .csv file         as the book's page "Your handwriting" gives it: each
+                      line a label and 784 whole numbers from 0, paper, to
+                      255, ink; other digits than 3 and 7 are passed over;
                       every fifth image is held back for validation
 
 exit status:
