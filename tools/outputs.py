@@ -16,6 +16,7 @@ import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import nbformat
@@ -118,7 +119,6 @@ def check(path, update, slow=False):
 
 
 if __name__ == '__main__':
-    from outputs import check  # a notebook that runs takes the place of `__main__`
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('notebooks', nargs='*', type=Path, help='default: all of them')
@@ -128,7 +128,8 @@ if __name__ == '__main__':
     paths = [p.resolve() for p in args.notebooks]
     paths = paths or sorted(get_config().nbs_path.glob('*.ipynb'))
     workers = 1 if args.slow else 2  # slow cells are timed, and want the machine alone
-    with ProcessPoolExecutor(workers) as pool:
+    alone = dict(mp_context=get_context('spawn'), max_tasks_per_child=1)
+    with ProcessPoolExecutor(workers, **alone) as pool:
         job = partial(check, update=args.update, slow=args.slow)
         checked = pool.map(job, paths)
         results = dict(zip(paths, tqdm(checked, total=len(paths), disable=None)))
