@@ -24,10 +24,14 @@ print(ASSETS/'example-0-three.jpg')
 
 
 def test_wheel(tmp_path):
-    build = [sys.executable, '-m', 'build', '--outdir', tmp_path/'dist', ROOT]
-    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([sys._base_executable, '-m', 'venv', tmp_path/'empty'], check=True)
     clean = {k: v for k, v in os.environ.items() if k != 'PYTHONPATH'}
+
+    def uv(*words):
+        words = [sys.executable, '-m', 'uv', *words, '--quiet']
+        subprocess.run(words, env=clean, check=True)
+
+    uv('build', ROOT, '--out-dir', tmp_path/'dist')
+    uv('venv', tmp_path/'empty', '--python', sys._base_executable)
 
     def run(command, *words, ok=True):
         words = [tmp_path/'empty'/'bin'/command, *words]
@@ -37,7 +41,8 @@ def test_wheel(tmp_path):
         return done.stdout
 
     [wheel] = tmp_path.glob('dist/*.whl')
-    run('python', '-m', 'pip', 'install', '-q', '-c', ROOT/'constraints.txt', wheel)
+    pins = '--constraints', ROOT/'constraints.txt'
+    uv('pip', 'install', '--python', tmp_path/'empty', *pins, wheel)
     example = run('python', '-c', SCRIPT).strip()
     for command in ('mnist_predict', 'mnist_train'):
         assert run(command, '--help').startswith(f'usage: {command}')

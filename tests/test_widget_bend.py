@@ -26,7 +26,7 @@ STEP = """
 FIRST = """const {units, top} = m.initMlp(0, 400, 50);
   return [units.flatMap(unit => [...unit.w]), [...top.w], units.map(unit => unit.b)];"""
 COLOUR = """(c, y) => [...c.getContext('2d')
-  .getImageData(c.width/4, y*c.height, 1, 1).data].slice(0, 3)"""
+  .getImageData(c.width/2, y*c.height, 1, 1).data].slice(0, 3)"""
 
 
 def warm(box):
@@ -162,9 +162,10 @@ def test_points_by_keyboard(box):
     has_points(box, 2, picture=1)
     told = re.compile(r'Network: .*Cursor at 0\.0,-0\.3')
     expect(network).to_have_accessible_name(told)
-    before = [network.evaluate(COLOUR, y) for y in (.1, .9)]
+    near = (.25, .75)  # beside each point, on the outer side
+    before = [network.evaluate(COLOUR, y) for y in near]
     train(box, 'Both have every point right')
-    red, blue = (network.evaluate(COLOUR, y) for y in (.1, .9))
+    red, blue = (network.evaluate(COLOUR, y) for y in near)
     assert [red, blue] != before
     assert red[0] > red[2] and blue[2] > blue[0]  # red above, blue below, as placed
     network.press('Backspace')
