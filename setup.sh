@@ -56,6 +56,8 @@ _mnist_here=$(CDPATH= cd -- "$(dirname -- "${BASH_SOURCE[0]:-$0}")" && pwd)
 if [ "${BASH_SOURCE[0]:-$0}" = "$0" ] && [ -z "${ZSH_EVAL_CONTEXT:-}" ]; then  # executed
     (cd "$_mnist_here" && _mnist_install) || exit 1
     export PATH="$_mnist_here/.venv/bin:$PATH" VIRTUAL_ENV="$_mnist_here/.venv"
+    # these two run as many processes as there are cores, and one thread is enough for each
+    case ${1:-} in nbdev_test | pytest) export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" ;; esac
     exec "${@:-true}"
 else  # sourced
     (cd "$_mnist_here" && _mnist_install) && . "$_mnist_here/.venv/bin/activate"
