@@ -76,7 +76,7 @@ def same_picture(a, b, block=16):
     difference = np.min(moved, 0)
     rows, cols = (range(0, n, block) for n in difference.shape)
     in_blocks = np.add.reduceat(np.add.reduceat(difference, rows), cols, axis=1)
-    return in_blocks.max() < block**2
+    return in_blocks.max() < 2*block**2
 
 
 def same(a, b):
