@@ -6,7 +6,6 @@
 __all__ = ['ASSETS', 'read_bundled', 'to_floats', 'Digits', 'load_sample', 'show_images', 'load_mnist']
 
 # %% ../nbs/00_data.ipynb #3ecf5e20
-from collections.abc import Sequence
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
@@ -76,7 +75,7 @@ def load_sample() -> Digits:  # x (12396, 784) and (2038, 784), y (n, 1), float3
 # %% ../nbs/00_data.ipynb #d65e4777
 def show_images(
     x: Tensor,  # (n, 784) or (n, 28, 28), any range
-    titles: Sequence | None = None,  # one for each image
+    titles: list | tuple | None = None,  # one for each image
     ncols: int = 10,  # images in a row
     size: float = .8,  # of one image, in inches
     **kwargs,  # for `imshow`: cmap, vmin, vmax, …
@@ -84,17 +83,16 @@ def show_images(
     "Draw images in a grid, each on its own grey scale without `vmin` and `vmax`."
     import matplotlib.pyplot as plt
     nrows = max(1, ceil(len(x)/ncols))
-    breaks = max((str(title).count('\n') for title in titles or ()), default=0)
-    lines = 0 if titles is None else 1 + breaks
+    lines = max((1 + str(title).count('\n') for title in titles or ()), default=0)
     height = size + .2*lines
-    figsize = (ncols*size, nrows*height)
-    fig, ax = plt.subplots(figsize=figsize)  # one frame, measured in inches
+    # one frame, measured in inches
+    fig, ax = plt.subplots(figsize=(ncols*size, nrows*height))
     ax.axis('off')
     for i, image in enumerate(x):
         left, bottom = i % ncols*size, -(i//ncols + 1)*height
         box = left, left + .96*size, bottom, bottom + .96*size
         ax.imshow(image.reshape(28, 28), extent=box, **{'cmap': 'gray', **kwargs})
-        if titles is None: continue
+        if not lines: continue
         ax.text(left + size/2, bottom + size, titles[i], fontsize=8, ha='center')
     ax.set(xlim=(0, ncols*size), ylim=(-nrows*height, 0))
     return fig

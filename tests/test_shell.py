@@ -14,15 +14,15 @@ THREE = ASSETS/'example-2-three-on-ruled-paper.jpg'
 FIVE = ASSETS/'example-8-five-on-ruled-paper.jpg'
 
 
-@pytest.mark.parametrize('words, status', [
-    (f'{THREE} >/dev/full', 2),
-    (f'{THREE} >/dev/full 2>&1', 2),
-    ('--help >/dev/full', 2),
-    (f'{FIVE} >/dev/null', 1),
+@pytest.mark.parametrize('word, to, status', [
+    (THREE, '>/dev/full', 2),
+    (THREE, '>/dev/full 2>&1', 2),
+    ('--help', '>/dev/full', 2),
+    (FIVE, '>/dev/null', 1),
 ])
-def test_exit_status(words, status):
-    line = f'{COMMAND} {words}'
-    done = subprocess.run(['bash', '-c', line], capture_output=True, text=True)
+def test_exit_status(word, to, status):
+    words = ['bash', '-c', f'"$0" "$1" {to}', COMMAND, word]
+    done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == status
     assert 'Traceback' not in done.stderr and 'Exception' not in done.stderr
 
