@@ -92,7 +92,7 @@ def show_images(
         left, bottom = i % ncols*size, -(i//ncols + 1)*height
         box = left, left + .96*size, bottom, bottom + .96*size
         ax.imshow(image.reshape(28, 28), extent=box, **{'cmap': 'gray', **kwargs})
-        if not lines: continue
+        if titles is None: continue
         ax.text(left + size/2, bottom + size, titles[i], fontsize=8, ha='center')
     ax.set(xlim=(0, ncols*size), ylim=(-nrows*height, 0))
     return fig
