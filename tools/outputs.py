@@ -6,6 +6,9 @@
 same, and take a third of the bytes. A cell that says `#| varies` (it prints timings) is
 run and not compared. One that says `#| slow` is left out, as nbdev_test does, unless
 `--slow` is given; then, too, it is run and not compared.
+
+What the outputs were made from is noted in `outputs.json`. The test of all outputs runs
+the notebooks where the note no longer holds.
 """
 import argparse
 import base64
@@ -13,9 +16,11 @@ import io
 import json
 import operator
 import re
+import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from functools import partial
+from functools import cache, partial
+from hashlib import sha256
 from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,6 +34,10 @@ from nbdev.clean import clean_nb
 from nbdev.config import get_config
 from PIL import Image
 from tqdm import tqdm
+
+NOTES = Path(__file__).with_name('outputs.json')
+MADE_FROM = '''mnist_nbdev app.py constraints.txt
+nbs/widgets nbs/*.json nbs/book.mplstyle'''
 
 
 def says(cell, what): return re.search(rf'^#\|\s*{what}\s*$', cell.source, re.M)
@@ -122,6 +131,32 @@ def check(path, update, slow=False):
     return stale
 
 
+@cache
+def fingerprint_of_sources():
+    "A fingerprint of all that any notebook may use: the package, its data, versions."
+    command = ['git', 'ls-files', '-z', '-c', '-o', '--exclude-standard', '--']
+    root = get_config().config_path
+    names = subprocess.check_output([*command, *MADE_FROM.split()], cwd=root, text=True)
+    files = [root/name for name in sorted(names.split('\0')) if (root/name).is_file()]
+    return sha256(b''.join(sha256(file.read_bytes()).digest() for file in files))
+
+
+def fingerprint(path):
+    "A fingerprint of a notebook's code and outputs, and of what they are made from."
+    cells = [c for c in cleaned(read_nb(path)).cells if c.cell_type == 'code']
+    mine = fingerprint_of_sources().copy()
+    mine.update(json.dumps([[c.source, c.outputs] for c in cells]).encode())
+    return mine.hexdigest()
+
+
+def noted(): return json.loads(NOTES.read_text()) if NOTES.exists() else {}
+
+
+def is_noted(path):
+    "Whether the stored outputs were once seen to be fresh, and nothing changed since."
+    return noted().get(path.stem) == fingerprint(path)
+
+
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -137,6 +172,8 @@ if __name__ == '__main__':
         job = partial(check, update=args.update, slow=args.slow)
         checked = pool.map(job, paths)
         results = dict(zip(paths, tqdm(checked, total=len(paths), disable=None)))
+    fresh = {p.stem: fingerprint(p) for p in paths if args.update or not results[p]}
+    NOTES.write_text(json.dumps(noted() | fresh, indent=1, sort_keys=True) + '\n')
     for path, stale in results.items():
         print(f'{path.name}: {f"stale outputs in cells {stale}" if stale else "fresh"}')
     sys.exit(any(results.values()) and not args.update)
