@@ -263,14 +263,15 @@ def test_keyboard(open_demo):
     assert {'Draw', 'Send a picture', 'Clear canvas'} <= names
 
 
-def test_upload(open_demo, shoot):
+def test_upload(open_demo, shoot, tmp_path):
     page = open_demo(**DESK)
     page.get_by_role('tab', name='Send a picture').click()
 
     def choose(name):
         page.wait_for_timeout(500)
-        data = {'name': f'{name}.png', 'mimeType': 'image/png', 'buffer': FILES[name]}
-        page.locator('#image input[type=file]').set_input_files(data)
+        path = tmp_path/f'{name}.png'
+        path.write_bytes(FILES[name])
+        page.locator('#image input[type=file]').set_input_files(path)
 
     for name, words, note in (
         ('photo', SEVEN, ''),
