@@ -139,7 +139,7 @@ def uploaded_drawing(drawing):
     return drawing and uploaded(drawing.composite)
 
 
-# Not Gradio but `predict` opens files, and says what is wrong with them. This is set
+# Not Gradio but `answer` opens files, and says what is wrong with them. This is set
 # for the classes, because Gradio makes new objects of them for each visitor.
 gr.Image.preprocess = lambda self, file: uploaded(file)
 gr.ImageEditor.preprocess = lambda self, drawing: uploaded_drawing(drawing)

@@ -205,6 +205,8 @@ def _load(path: str | None):
     return Digits(*(t.double() for t in data))
 
 # %% ../nbs/26_cli.ipynb #6035ec0c
+def _count(n: int, word: str) -> str: return f'{n:,} {word}' + 's'*(n != 1)
+
 @_command
 def mnist_train(
     argv: list[str] | None = None,  # the words after the command; None: of the process
@@ -227,8 +229,8 @@ def mnist_train(
     except (ValueError, OSError) as error:
         parser.exit(2, f'{parser.prog}: {_printable(str(error))}\n')
     errors, n = history.valid_errors[-1], len(data.valid_y)
-    time = '1 epoch' if args.epochs == 1 else f'{args.epochs} epochs'
-    print(f'{errors:,} errors of {n:,} after {time}: {1 - errors/n:.2%} right '
+    print(f'{_count(errors, "error")} of {n:,} after {_count(args.epochs, "epoch")}: '
+          f'{1 - errors/n:.2%} right '
           f'({history.valid_accuracy[-1]:.4f} as the mean of the batches).')
     print(f'Saved as {_printable(str(args.out))}.')
     return 0

@@ -7,9 +7,9 @@ const STRONGEST = .8;  // the evidence of a pixel that gets the fullest colour
 
 const signed = v => (v < 0 ? '−' : '+') + Math.abs(v).toFixed(2);
 
-function judge(line, pad) {
+function judge(linear, pad) {
   try {
-    const {pixels, place} = toMnist(pad.pixels, Pad.size, Pad.size), parts = evidence(line, pixels), z = logits(line, pixels)[0];
+    const {pixels, place} = toMnist(pad.pixels, Pad.size, Pad.size), parts = evidence(linear, pixels), z = logits(linear, pixels)[0];
     const total = side => parts.reduce((sum, e) => sum + Math.max(0, side*e), 0);
     return {pixels, place, parts, z, p: sigmoid(z), three: total(1), seven: -total(-1)};
   } catch ({message}) { return {problem: message}; }
@@ -33,18 +33,18 @@ function showSums(lines, {three = 0, seven = 0, z = 0}, bias) {  // each bar beg
 }
 
 export default async function draw({paper, seen, why, sums, verdict, spoken, three, seven, undo, clear, over}, _, root) {
-  const [line, drawings] = await Promise.all([loadLinear(), load('drawings.json')]), speak = text => { spoken.textContent = text; };
+  const [linear, drawings] = await Promise.all([loadLinear(), load('drawings.json')]), speak = text => { spoken.textContent = text; };
   let now = {}, rest = 0, later;
 
   const show = once(() => {
     const began = performance.now();
     if (began < rest) return show();  // drawing comes first: the model takes at most a third of the time
-    now = judge(line, pad);
+    now = judge(linear, pad);
     pad.paint();
     const {pixels = new Float64Array(784), parts = pixels, z, p, problem} = now, answer = z > 0 ? 'three' : 'seven', sure = formatPercent(Math.max(p, 1 - p));
     seen.pixels(pixels, grey);
     why.pixels(parts, redBlue, '', STRONGEST);
-    showSums(sums.children, now, line.b);
+    showSums(sums.children, now, linear.b);
     verdict.innerHTML = problem ?? `A <span class="${answer}">${answer}</span>, ${sure} sure. The probability of a three is σ(${signed(z)}) = ${p.toFixed(4)}.`;
     clearTimeout(later); later = setTimeout(speak, 700, problem ? '' : `A ${answer}, ${sure} sure`);  // when nothing has changed for a while
     rest = 3*performance.now() - 2*began;
