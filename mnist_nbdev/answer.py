@@ -22,7 +22,6 @@ from .ship import load_model
 # %% ../nbs/25_answer.ipynb #034fcfa8
 _SURE, _FAIR = .99, .8  # the least probability for "This is", and for "probably"
 
-
 def _in_words(p: Prediction) -> str:
     "Say an answer in one sentence, as surely as its probability allows."
     if not p.in_scope: return 'This does not look like a 3 or a 7.'
@@ -43,7 +42,6 @@ def _compare(linear: Prediction, cnn: Prediction) -> str:
 
 # %% ../nbs/25_answer.ipynb #c1f92a00
 _SCALE = 10  # a pixel of the image becomes a square of 10 by 10 pixels
-
 
 def draw_seen(
     pixels: Tensor,  # (28, 28) float32 in [0, 1], 1 is ink
@@ -79,7 +77,6 @@ def why(
 # %% ../nbs/25_answer.ipynb #8e2453ab
 _PAPER = np.array([247, 247, 247])
 _RED, _BLUE = np.array([178, 24, 43]), np.array([33, 102, 172])
-
 
 def _to_colour(t: np.ndarray) -> np.ndarray:
     "Colour shares from -1 to 1 of any shape (…) as (…, 3) uint8."

@@ -67,7 +67,6 @@ def _load_split(split: str) -> tuple[Tensor, Tensor]:
     y = torch.cat([torch.ones(len(threes), 1), torch.zeros(len(sevens), 1)])
     return x, y
 
-
 def load_sample() -> Digits:  # x (12396, 784) and (2038, 784), y (n, 1), float32
     "Load MNIST's threes and sevens, in the order of fastai's file names."
     return Digits(*_load_split('train'), *_load_split('valid'))
@@ -108,7 +107,6 @@ def _load_all(split: str, n: int) -> tuple[Tensor, Tensor]:
         x[at] = to_floats(images)
         y[at] = digit
     return x, y
-
 
 def load_mnist() -> Digits:  # x (60000, 784) and (10000, 784) float32; y (n,) int64
     "Load all ten digits of MNIST, in MNIST's own order."

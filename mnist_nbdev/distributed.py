@@ -55,7 +55,6 @@ def _require(possible: bool, name: str, value: Any, choose: str) -> None:
     "Raise `ValueError`, with a sentence, for a value that is not possible."
     if not possible: raise ValueError(f'{name} cannot be {value!r}: choose {choose}.')
 
-
 def _pick_device(name: str = 'auto') -> torch.device:
     "Choose the CPU, or the GPU of this process; `ValueError` when there are too few."
     gpus = torch.cuda.device_count()
@@ -102,7 +101,6 @@ def add_up(
 
 # %% ../nbs/34_distributed.ipynb #75fa3b78
 _LOSSES = {loss.name: loss for loss in (mnist_loss, bce_loss)}
-
 
 @dataclass(frozen=True)
 class Recipe:
@@ -190,7 +188,6 @@ def _bar(progress: bool | None, **options):
     shown = sys.stderr.isatty() if progress is None else progress
     return tqdm(disable=not shown or dist.get_rank() != 0, **options)
 
-
 def train(
     data: Digits,  # the same in every process, on its device
     recipe: Recipe = Recipe(),  # what to train; the default is the documented recipe
@@ -236,7 +233,6 @@ def walk(
 
 # %% ../nbs/34_distributed.ipynb #87162a4c
 COLUMNS = ('file', 'digit', 'probability', 'in_scope', 'reason')  # of the results
-
 
 def _score(folder: Path, name: str, model: str = 'linear') -> tuple:
     "Ask `predict` about one file; there is always a row, as `COLUMNS` says."
@@ -293,7 +289,6 @@ def _to_parquet(table: Path) -> Path:
           ParquetWriter(copy, blocks.schema) as writer):
         for block in blocks: writer.write_batch(block)
     return copy
-
 
 def _merge(parts: Path, names: list[str], out: Path) -> None:
     "Join the parts to one table, whole or not at all."

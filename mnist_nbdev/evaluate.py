@@ -18,7 +18,6 @@ def _as_tensor(t: Tensor | np.ndarray) -> Tensor:
     "Give the numbers as a tensor; reversed NumPy arrays, `a[::-1]`, are copied."
     return torch.as_tensor(t if isinstance(t, Tensor) else np.ascontiguousarray(t))
 
-
 def _paired(
     scores: Tensor | np.ndarray, y: Tensor | np.ndarray
 ) -> tuple[Tensor, Tensor]:
@@ -98,7 +97,6 @@ def _stated(p: Tensor | np.ndarray, y: Tensor | np.ndarray) -> tuple[Tensor, Ten
                          f'{p.min():.3g} to {p.max():.3g}. Are they logits?')
     return p, y
 
-
 def _answers(p: Tensor | np.ndarray, y: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
     "Give the probability of each answer, 0.5 to 1, and 1 where the answer is right."
     p, y = _stated(p, y)
@@ -127,7 +125,6 @@ def _ece(stated: Tensor, right: Tensor, bins: int = 15) -> float:
     "Average the gaps between the probabilities of answers and the share right."
     count, mean_stated, share = reliability(stated, right, bins)
     return ((count*(mean_stated - share).abs()).nansum()/count.sum()).item()
-
 
 def ece(
     p: Tensor | np.ndarray,  # (n, 1) or (n,), the probability of a three, 0 to 1

@@ -31,7 +31,6 @@ def naive(
 # %% ../nbs/30_judged.ipynb #6974ce5d
 COLUMNS = ('naive', 'recipe', 'linear', 'cnn')
 
-
 def ask_all(
     image: bytes | np.ndarray,  # a file, or (h, w) floats in [0, 1]
     # (4,) the probability of a three by each of `COLUMNS`, NaN where refused;

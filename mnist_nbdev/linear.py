@@ -135,7 +135,6 @@ class Loss:
         self.check(logits, y)
         return self.value(logits, y)
 
-
 mnist_loss = Loss('mnist_loss', _mnist_value, _mnist_grad)
 bce_loss = Loss('bce_loss', _bce_value, _bce_grad)
 

@@ -105,7 +105,6 @@ def _check_classes(logits: Tensor, y: Tensor) -> None:
         raise ValueError(f'The labels go from {y.min()} to {y.max()}, and the {k} '
                          f'logits stand for classes 0 to {k - 1}.')
 
-
 cross_entropy = Loss(
     'cross_entropy', _cross_entropy_value, _cross_entropy_grad, _check_classes
 )
@@ -168,7 +167,6 @@ def three_logit(
 
 # %% ../nbs/10_nets.ipynb #effa930b
 _NEITHER = [0, 1, 2, 4, 5, 6, 8, 9]  # the digits that are neither a three nor a seven
-
 
 def scope_logit(
     logits: Tensor,  # (n, 10)

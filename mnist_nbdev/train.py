@@ -61,7 +61,6 @@ def _params(model) -> list[Tensor]:
     own = model.parameters() if isinstance(model, nn.Module) else model
     return [param.detach() for param in own]
 
-
 def _set_training(model, training: bool) -> None:
     "Tell a PyTorch model whether it is in training; dropout, for one, asks that."
     if isinstance(model, nn.Module): model.train(training)
@@ -144,7 +143,6 @@ def _check_half(x: Tensor, y: Tensor, model, loss: Callable) -> None:
     if isinstance(loss, Loss): loss.check(model(x[:1]).expand(len(y), -1), y)
     if not x.sum(dtype=torch.float32).isfinite():
         raise ValueError('Some pixels are infinite or NaN.')
-
 
 def _check_data(data: Digits, model, loss: Callable) -> None:
     "Raise `ValueError` for data or a loss that cannot be trained with."

@@ -19,31 +19,28 @@ at = decodeURI(location.pathname)\
 const home = lab && at ? \
 new URL(`${JSON.parse(lab.textContent).baseUrl}files/${at[1] ?? ''}`, location.origin) \
 : document.baseURI;
-(await import(new URL('FOLDER/page.js', home))).start();
+(await import(new URL('widgets/page.js', home))).start();
 </script>'''
-
 
 def widget_html(
     name: str,  # of a file in nbs/widgets, without its ending
     sentence: str,  # for readers without scripts
-    folder: str = 'widgets',  # where those files are, seen from the page
     **options: Any,  # for the widget; JSON can write them
 ) -> str:  # HTML
     "Write the HTML that a widget grows in."
     place = f'data-widget="{escape(name)}" data-options="{escape(json.dumps(options))}"'
     html = f'<div class="widget" {place}><p>{escape(sentence)}</p></div>\n'
-    return html + LOADER.replace('FOLDER', folder)
+    return html + LOADER
 
 # %% ../nbs/35_widgets.ipynb #1f9ada33
 def widget(
     name: str,  # of a file in nbs/widgets, without its ending
     sentence: str,  # for readers without scripts
-    folder: str = 'widgets',  # where those files are, seen from the page
     **options: Any,  # for the widget; JSON can write them
 ) -> Any:  # what a notebook displays
     "Place a widget in a page, in place of a picture from the same cell."
     from IPython.display import HTML
-    return HTML(widget_html(name, sentence, folder, **options))
+    return HTML(widget_html(name, sentence, **options))
 
 # %% ../nbs/35_widgets.ipynb #7ab1e001
 def table(

@@ -67,8 +67,6 @@ def complaints(page):
     page.emulate_media(color_scheme='dark')
     found += [f'dark {fault}' for fault in audit(page, runOnly=COLOURS)]
     page.set_viewport_size(NARROW)
-    page.reload()
-    unfold(page)
     return found + page.evaluate(TOO_WIDE) + [*menu(page)]
 
 

@@ -16,7 +16,6 @@ import io
 import json
 import operator
 import re
-import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache, partial
@@ -31,13 +30,14 @@ from execnb.nbio import read_nb, write_nb
 from execnb.shell import CaptureShell
 from fastcore.xtras import working_directory
 from nbdev.clean import clean_nb
-from nbdev.config import get_config
 from PIL import Image
 from tqdm import tqdm
 
-NOTES = Path(__file__).with_name('outputs.json')
-MADE_FROM = '''mnist_nbdev app.py constraints.txt
-nbs/widgets nbs/*.json nbs/book.mplstyle'''
+ROOT = Path(__file__).parents[1]
+NOTES = ROOT/'tools'/'outputs.json'
+MADE_FROM = (  # beside the notebook
+    'mnist_nbdev/*.py', 'mnist_nbdev/assets/*', 'nbs/widgets/*', 'nbs/*.json',
+    'nbs/book.mplstyle', 'app.py', 'constraints.txt')
 
 
 def says(cell, what): return re.search(rf'^#\|\s*{what}\s*$', cell.source, re.M)
@@ -132,29 +132,22 @@ def check(path, update, slow=False):
 
 
 @cache
-def fingerprint_of_sources():
-    "A fingerprint of all that any notebook may use: the package, its data, versions."
-    command = ['git', 'ls-files', '-z', '-c', '-o', '--exclude-standard', '--']
-    root = get_config().config_path
-    names = subprocess.check_output([*command, *MADE_FROM.split()], cwd=root, text=True)
-    files = [root/name for name in sorted(names.split('\0')) if (root/name).is_file()]
-    return sha256(b''.join(sha256(file.read_bytes()).digest() for file in files))
+def sources():
+    "A digest of all that any notebook may use: the package, its data, versions."
+    files = sorted(file for part in MADE_FROM for file in ROOT.glob(part))
+    return b''.join(sha256(file.read_bytes()).digest() for file in files)
 
 
 def fingerprint(path):
-    "A fingerprint of a notebook's code and outputs, and of what they are made from."
+    "A digest of a notebook's code and outputs, and of what they are made from."
     cells = [c for c in cleaned(read_nb(path)).cells if c.cell_type == 'code']
-    mine = fingerprint_of_sources().copy()
-    mine.update(json.dumps([[c.source, c.outputs] for c in cells]).encode())
-    return mine.hexdigest()
-
-
-def noted(): return json.loads(NOTES.read_text()) if NOTES.exists() else {}
+    mine = json.dumps([[c.source, c.outputs] for c in cells]).encode()
+    return sha256(sources() + mine).hexdigest()
 
 
 def is_noted(path):
     "Whether the stored outputs were once seen to be fresh, and nothing changed since."
-    return noted().get(path.stem) == fingerprint(path)
+    return json.loads(NOTES.read_text()).get(path.stem) == fingerprint(path)
 
 
 if __name__ == '__main__':
@@ -164,8 +157,7 @@ if __name__ == '__main__':
     parser.add_argument('--update', action='store_true', help='store fresh outputs')
     parser.add_argument('--slow', action='store_true', help='run the slow cells, too')
     args = parser.parse_args()
-    paths = [p.resolve() for p in args.notebooks]
-    paths = paths or sorted(get_config().nbs_path.glob('*.ipynb'))
+    paths = [p.resolve() for p in args.notebooks] or sorted(ROOT.glob('nbs/*.ipynb'))
     workers = 1 if args.slow else 2  # slow cells are timed, and want the machine alone
     alone = dict(mp_context=get_context('spawn'), max_tasks_per_child=1)
     with ProcessPoolExecutor(workers, **alone) as pool:
@@ -173,7 +165,8 @@ if __name__ == '__main__':
         checked = pool.map(job, paths)
         results = dict(zip(paths, tqdm(checked, total=len(paths), disable=None)))
     fresh = {p.stem: fingerprint(p) for p in paths if args.update or not results[p]}
-    NOTES.write_text(json.dumps(noted() | fresh, indent=1, sort_keys=True) + '\n')
+    notes = json.loads(NOTES.read_text()) | fresh
+    NOTES.write_text(json.dumps(notes, indent=1, sort_keys=True) + '\n')
     for path, stale in results.items():
         print(f'{path.name}: {f"stale outputs in cells {stale}" if stale else "fresh"}')
     sys.exit(any(results.values()) and not args.update)
