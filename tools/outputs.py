@@ -115,10 +115,10 @@ def stale_cells(stored, fresh):
 def store(path, fresh, which):
     "Put fresh outputs of some cells into a notebook, and shrink its pictures."
     nb = read_nb(path)
-    for i in which: nb.cells[i].outputs = fresh.cells[i].outputs
-    for output in (output for cell in nb.cells for output in cell.get('outputs', [])):
-        data = output.get('data', {})
-        if 'image/png' in data: data['image/png'] = shrunk(''.join(data['image/png']))
+    for cell, fresh_cell in ((nb.cells[i], fresh.cells[i]) for i in which):
+        cell.outputs = fresh_cell.outputs
+        for data in (output.get('data', {}) for output in cell.outputs):
+            if 'image/png' in data: data['image/png'] = shrunk(data['image/png'])
     write_nb(nb, path)
 
 
