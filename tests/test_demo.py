@@ -226,7 +226,7 @@ def test_finger(open_demo, shoot):
         if digit == '5': shoot(page, 'phone', 1280)
         clear(page)
         reads(page, WAITING)
-    for wait in (0, 400):  # cleared before the answer comes, or just then
+    for wait in (0, 150, 400, 800):  # cleared before the answer comes, or just then
         touch(page, '5')
         page.wait_for_timeout(wait)
         clear(page)
