@@ -16,15 +16,18 @@ from torch import Tensor
 from .explain import evidence, occlusion
 from .nets import three_logit
 from .predict import Prediction, _decide
-from .prepare import to_mnist
+from .prepare import prepare
 from .ship import load_model
 
 # %% ../nbs/25_answer.ipynb #034fcfa8
 _SURE, _FAIR = .99, .8  # the least probability for "This is", and for "probably"
 
 def _in_words(p: Prediction) -> str:
-    "Say an answer in one sentence, as surely as its probability allows."
-    if not p.in_scope: return 'This does not look like a 3 or a 7.'
+    "Say an answer in one or two sentences, as surely as its probability allows."
+    likeness = f'looks like {"an" if p.any_digit == 8 else "a"} {p.any_digit}.'
+    if p.two_digits: return f'There seem to be two digits. One {likeness}'
+    if not p.is_digit: return 'It does not look like a digit.'
+    if not p.in_scope: return f'This does not look like a 3 or a 7. It {likeness}'
     if p.probability >= _SURE: return f'This is a {p.digit}.'
     if p.probability >= _FAIR: return f'This is probably a {p.digit}.'
     return f'Hard to say: a {p.digit}, perhaps, or else a {10 - p.digit}.'
@@ -129,8 +132,8 @@ def answer(
     image,  # a path, bytes, an open file, a PIL image, an array or a Gradio sketch
 ) -> Answer:  # of both models, from the same pixels
     "Ask both models about an image; raises `ValueError` as `predict` does."
-    pixels = to_mnist(image)
-    return Answer(_decide(pixels, 'linear'), _decide(pixels, 'cnn'))
+    pixels, two = prepare(image)
+    return Answer(_decide(pixels, 'linear', two), _decide(pixels, 'cnn', two))
 
 # %% ../nbs/25_answer.ipynb #54423c1b
 def bars(
@@ -153,6 +156,10 @@ def facts(
         'in_scope': a.cnn.in_scope,
         'digit': a.cnn.digit,
         'probability': round(a.cnn.probability, 4),
+        'is_digit': a.cnn.is_digit,
+        'any_digit': a.cnn.any_digit,
+        'any_probability': round(a.cnn.any_probability, 4),
+        'two_digits': a.cnn.two_digits,
         'linear': bars(a.linear),
         'cnn': bars(a.cnn),
     }

@@ -38,20 +38,25 @@ def _new_parser(name: str, what: str, more: str) -> argparse.ArgumentParser:
 def _judge(file: str, model='linear') -> dict:
     "Ask a model about a file, or standard input for '-'; what is wrong is noted."
     from mnist_nbdev.predict import predict
-    record = dict(file=file, digit=None, probability=None, in_scope=None, error=None)
+    keys = 'digit', 'probability', 'in_scope', 'any_digit', 'error'
+    record = dict(file=file) | dict.fromkeys(keys)
     image = getattr(sys.stdin, 'buffer', b'') if file == '-' else file
     try: p = predict(image, model)
     except ValueError as error: return record | dict(error=str(error))
-    if not p.in_scope: return record | dict(in_scope=False)
-    probability = round(p.probability, 4)
-    return record | dict(digit=p.digit, probability=probability, in_scope=True)
+    record |= dict(in_scope=p.in_scope, any_digit=p.any_digit if p.is_digit else None)
+    if not p.in_scope: return record
+    return record | dict(digit=p.digit, probability=round(p.probability, 4))
 
 # %% ../nbs/26_cli.ipynb #2760f6e4
 def _row(record: dict) -> str:
     "Write a record as a row of the table."
     answer = 'no answer' if record['error'] else record['digit'] or 'neither'
     probability = f"{record['probability']:.1%}" if record['digit'] else ''
-    what = ': '.join(filter(None, (record['file'], record['error'])))
+    note = record['error']
+    if answer == 'neither':
+        digit = record['any_digit']
+        note = 'no digit' if digit is None else f'looks like the digit {digit}'
+    what = ': '.join(filter(None, (record['file'], note)))
     return f'{answer:<9}  {probability:>11}  {_printable(what)}'
 
 # %% ../nbs/26_cli.ipynb #2974e1cb
@@ -105,7 +110,8 @@ def _predict_parser() -> argparse.ArgumentParser:
            help='linear (the default), cnn (right more often), mlp or recipe')
     either('--weights', metavar='FILE', help='a linear model saved by mnist_train')
     add('--json', action='store_true',
-        help='print JSON Lines: file, digit, probability, in_scope and error of each')
+        help='print JSON Lines: file, digit, probability, in_scope, any_digit and '
+             'error of each')
     return parser
 
 # %% ../nbs/26_cli.ipynb #37f5b005

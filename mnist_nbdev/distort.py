@@ -101,6 +101,22 @@ def thicken(
     k, part = whole.long().flatten(), by.abs() - whole
     return sign*((1 - part)*stack[k, image] + part*stack[k + 1, image])
 
+# %% ../nbs/11_distort.ipynb #d157b051
+def _at_the_edge(x: Tensor, g: Generator) -> Tensor:
+    "Cut a little off some digits, (n, 1, s, s), and put a piece of a frame at others."
+    s = x.shape[-1]
+    at = (torch.arange(s) - s/2)*torch.where(_some(x, .5, g), 1., -1.)
+    level = _some(x, .5, g)
+    outward, along = torch.where(level, at, at.mT), torch.where(level, at.mT, at)
+    end = torch.where(x > .3, outward, -s).amax((2, 3), keepdim=True)
+    cut = torch.where(outward < end - _between(x, 0, .1*s, g), x, 0)
+    beyond = outward - end - _between(x, 2, .12*s, g)
+    line = (beyond > 0) & (beyond < _between(x, 2, 5, g))
+    line = line & (along > _between(x, -.5*s, .1*s, g))
+    which = _between(x, 0, 1, g)
+    framed = torch.where(which < .1, torch.maximum(x, line), x)
+    return torch.where(which < .06, cut, framed)
+
 # %% ../nbs/11_distort.ipynb #d2d6637b
 def _longest(x: Tensor) -> Tensor:
     "Measure the longer side of the ink in images (n, 1, s, s), in pixels, (n, 1, 1)."
@@ -128,10 +144,13 @@ def _refit(x: Tensor, g: Generator) -> Tensor:
     return fitted/fitted.amax((1, 2, 3), keepdim=True).clamp(min=.1)
 
 # %% ../nbs/11_distort.ipynb #d157b046
-def _change_strokes(x: Tensor, g: Generator) -> Tensor:
+def _change_strokes(x: Tensor, g: Generator, full=True) -> Tensor:
     "Make pixels coarse, edges hard or soft, ink uneven, in shares of the images."
-    coarse = F.interpolate(F.interpolate(x, 11, mode='area'), 28, mode='bicubic')
-    x = torch.where(_some(x, .1, g), coarse.clamp(0, 1), x)
+    across = int(torch.randint(10, 23, (), generator=g)) if full else 11
+    coarse = F.interpolate(x, across, mode='area')
+    if full: coarse = torch.where(_some(x, .5, g), (coarse > .4).float(), coarse)
+    coarse = F.interpolate(coarse, 28, mode='bicubic').clamp(0, 1)
+    x = torch.where(_some(x, .12 if full else .1, g), coarse, x)
     hard, middle, slope = _some(x, .5, g), _between(x, .3, .55, g), _between(x, 1, 5, g)
     x = torch.where(hard, ((x - middle)*slope + .5).clamp(0, 1), x)
     x = torch.where(_some(x, .1, g), (1.3*F.avg_pool2d(x, 3, 1, 1)).clamp(0, 1), x)
@@ -140,9 +159,9 @@ def _change_strokes(x: Tensor, g: Generator) -> Tensor:
     return torch.where(_some(x, .2, g), (x*uneven).clamp(0, 1), x)
 
 # %% ../nbs/11_distort.ipynb #f14ef8d5
-def _residue(x: Tensor, g: Generator) -> Tensor:
+def _residue(x: Tensor, g: Generator, full=True) -> Tensor:
     "Add the faults that preparation may leave, in shares of the images."
-    x, at = _change_strokes(x, g), torch.arange(28.)
+    x, at = _change_strokes(x, g, full), torch.arange(28.)
     gaps = (torch.rand(len(x), 1, 9, 9, generator=g) < .03).float()
     specks = torch.rand(len(x), 1, 28, 28, generator=g) < .006
     x = torch.where(_some(x, .1, g), x*(1 - F.interpolate(gaps, 28)), x)
@@ -164,14 +183,17 @@ def augment(
     x: Tensor,  # (n, 784) images in [0, 1]
     generator: Generator,  # of the random numbers
     clean: float = .3,  # the share that stays as it is
-    strength: float = 1.,  # of the distortion, 0 to 1
+    strength: float = 1.,  # of the distortion, 0 to 1; 1 adds edges and frames
 ) -> Tensor:  # (n, 784)
     "Distort images as other hands, pens and scanners would."
     x = x.reshape(-1, 1, 28, 28)
     warped = _warp(x, generator, strength)
     y = thicken(warped, strength*_between(x, -1.6, 2.6, generator))
-    fitted = _refit(_or_before(y, warped, .25), generator)
-    y = _or_before(_residue(fitted, generator), fitted, .5)
+    y = _or_before(y, warped, .25)
+    full = strength == 1
+    if full: y = _at_the_edge(y, generator)
+    fitted = _refit(y, generator)
+    y = _or_before(_residue(fitted, generator, full), fitted, .5)
     return torch.where(_some(x, clean, generator), x, y).flatten(1)
 
 # %% ../nbs/11_distort.ipynb #d157b000
@@ -264,13 +286,31 @@ def _cut(rng: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     def one(*digits): return x[rng.choice(np.flatnonzero(np.isin(y, digits)))]
     a, b = x[rng.integers(len(x), size=2)]
     gap = np.zeros((20, rng.integers(0, 4)), np.float32)
-    kind = rng.integers(6)
+    kind = rng.integers(7)
     if kind == 0: return np.rot90(one(2, 3, 4, 5, 7), 2*int(rng.integers(2)) + 1)
     if kind == 1: return one(2, 3, 4, 7)[:, ::-1]
     if kind == 2: return np.concatenate([a[4:24, 4:24], gap, b[4:24, 4:24]], 1)
     if kind == 3: return np.maximum(a, np.roll(b, rng.integers(-6, 7, 2), (0, 1)))
     if kind == 4: return one(7)[::-1]
-    return one(7)[::-1, ::-1]
+    if kind == 5: return one(7)[::-1, ::-1]
+    return 1 - a[2:26, 2:26]
+
+# %% ../nbs/11_distort.ipynb #d157b054
+def _frame(rng: np.random.Generator, x: np.ndarray) -> np.ndarray:
+    "Draw a corner, or a ring or a box around one of the digits (n, 28, 28)."
+    image, width = Image.new('L', (112, 112)), int(rng.integers(3, 14))
+    draw = ImageDraw.Draw(image)
+    left, top, right, bottom = rng.uniform((6, 6, 80, 80), (32, 32, 106, 106))
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom)]*2
+    kind, first = rng.integers(3), int(rng.integers(4))
+    if kind == 0: draw.line(corners[first:first + 3], 255, width, joint='curve')
+    else:
+        digit = Image.fromarray((255*x[rng.integers(len(x))]).astype(np.uint8))
+        size = int(rng.integers(48, 72))
+        image.paste(digit.resize((size, size)), (56 - size//2, 56 - size//2))
+        around = draw.ellipse if kind == 1 else draw.rectangle
+        around((left, top, right, bottom), outline=255, width=width//2 + 1)
+    return np.asarray(image)/255
 
 # %% ../nbs/11_distort.ipynb #d157b008
 def neither(
@@ -280,10 +320,10 @@ def neither(
     seed: int = 0,  # of the random numbers
 ) -> Tensor:  # (n or fewer, 784) float32 in [0, 1]
     "Make images of no digit, fitted and centred as MNIST's are."
-    rng, images = np.random.default_rng(seed), []
-    cut = partial(_cut, x=x.reshape(-1, 28, 28).numpy(), y=y.numpy())
-    makers = [_letter, _scribble, cut, _letter, _shape,
-              _silhouette, _scribble, cut, _texture, _letter]
+    rng, images, digits = np.random.default_rng(seed), [], x.reshape(-1, 28, 28).numpy()
+    cut, frame = partial(_cut, x=digits, y=y.numpy()), partial(_frame, x=digits)
+    makers = [_letter, _scribble, cut, _letter, _shape, _silhouette,
+              _scribble, cut, _texture, _letter, frame, frame]
     for make in tqdm(islice(cycle(makers), n), 'neither', n, disable=None):
         ink = np.ascontiguousarray(make(rng), np.float32)
         if ink.max() <= .2: continue

@@ -48,10 +48,10 @@ def train_linear() -> Linear:  # in double precision
 NETS = {'mlp': mlp, 'cnn': cnn}  # the networks that ship, by name
 
 # %% ../nbs/12_ship.ipynb #5b1b3012
-def _one_cycle(net: nn.Module, steps: int):
-    "Make AdamW, and a learning rate that rises and falls once in so many steps."
+def _one_cycle(net: nn.Module, steps: int, lr: float = 6e-3):
+    "Make AdamW, and a learning rate that rises to `lr` and falls in so many steps."
     optimiser = torch.optim.AdamW(net.parameters(), weight_decay=.02)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, 6e-3, steps, pct_start=.2)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, lr, steps, pct_start=.2)
     return optimiser, cycle
 
 # %% ../nbs/12_ship.ipynb #5b1b3015
@@ -59,22 +59,22 @@ _HELD_OUT = 5000  # training images that no network sees
 _BATCH = 256  # digits in a batch
 _OTHERS = 96  # images of no digit beside them
 
-def _mixed(x: Tensor, y: Tensor, others: Tensor,
-           generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+def _mixed(x: Tensor, y: Tensor, others: Tensor, generator: torch.Generator,
+           clean: float = .3) -> Iterator[tuple[Tensor, Tensor]]:
     "Make the batches of an epoch: digits and images of no digit, all distorted."
     none = torch.full((_OTHERS,), -1)
     order = torch.randperm(len(x), generator=generator)
     for i in range(len(x)//_BATCH):
         digits = order[i*_BATCH:(i + 1)*_BATCH]
         other = torch.randint(len(others), (_OTHERS,), generator=generator)
-        xb = augment(torch.cat([x[digits], others[other]]), generator)
+        xb = augment(torch.cat([x[digits], others[other]]), generator, clean)
         yield xb, torch.cat([y[digits], none])
 
 # %% ../nbs/12_ship.ipynb #5b1b1003
 def train_net(
     name: str,  # one of `NETS`
     data: Digits | None = None,  # ten digits; None is all of MNIST
-    epochs: int = 14,  # passes over the training images but the last 5,000
+    epochs: tuple[int, ...] = (16, 10),  # passes over the training images, by cycle
     n_others: int = 20_000,  # images of no digit
 ) -> nn.Module:  # in evaluation mode
     "Train a network on distorted digits, and on images that are no digit."
@@ -83,15 +83,16 @@ def train_net(
     net, data = NETS[name](), data or load_mnist()
     x, y = data.train_x[:-_HELD_OUT], data.train_y[:-_HELD_OUT]
     others = neither(n_others, x, y)
-    generator = torch.Generator().manual_seed(1)
-    optimiser, cycle = _one_cycle(net, epochs*(len(x)//_BATCH))
     net.train()
-    for _ in trange(epochs, desc='epochs', disable=None):
-        for xb, yb in _mixed(x, y, others, generator):
-            optimiser.zero_grad()
-            digit_loss(net(xb), yb).backward()
-            optimiser.step()
-            cycle.step()
+    for seed, (n, lr, clean) in enumerate(zip(epochs, (6e-3, 3e-3), (.3, .5)), 1):
+        generator = torch.Generator().manual_seed(seed)
+        optimiser, cycle = _one_cycle(net, n*(len(x)//_BATCH), lr)
+        for _ in trange(n, desc=f'cycle {seed}', disable=None):
+            for xb, yb in _mixed(x, y, others, generator, clean):
+                optimiser.zero_grad()
+                digit_loss(net(xb), yb).backward()
+                optimiser.step()
+                cycle.step()
     return net.eval()
 
 # %% ../nbs/12_ship.ipynb #e3baa683

@@ -25,7 +25,7 @@ from mnist_nbdev.read import MAX_BYTES
 pytestmark = pytest.mark.xdist_group('demo')  # one worker starts the demo, once
 WAITING = 'Draw a 3 or a 7.'
 THREE, SEVEN = 'This is a 3.', 'This is a 7.'
-NEITHER = 'This does not look like a 3 or a 7.'
+NEITHER = 'This does not look like a 3 or a 7. It looks like a 5.'
 NO_ANSWER = 'No answer.'
 DESK = dict(viewport={'width': 1200, 'height': 800})
 PHONE = dict(viewport={'width': 390, 'height': 844}, has_touch=True, is_mobile=True)
