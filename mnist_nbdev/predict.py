@@ -30,7 +30,7 @@ def ask(
     return three, ten
 
 # %% ../nbs/23_predict.ipynb #b112ae16
-SCOPE = -.9  # the least logit of scope of what we take for a three or a seven
+SCOPE = 0.  # the least logit of scope of what we take for a three or a seven
 
 # %% ../nbs/23_predict.ipynb #a1200101
 def of_ten(
