@@ -41,7 +41,7 @@ def of_ten(
     return int(digit), p.item()
 
 # %% ../nbs/23_predict.ipynb #5af6434b
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # tensors cannot be compared as a whole
 class Prediction:
     "What a model makes of an image."
     digit: int  # 3 or 7
@@ -59,9 +59,11 @@ def _decide(pixels: Tensor, model: str | Linear, two_digits=False) -> Prediction
     z, ten = ask(pixels.reshape(1, 784), model)
     p = torch.sigmoid(z.double()).item()
     in_scope = scope_logit(ten).item() >= SCOPE
-    of_two = (3 if p > .5 else 7, max(p, 1 - p), in_scope, pixels)
     any_digit, any_p = of_ten(ten[0])
-    return Prediction(*of_two, any_digit, any_p, in_scope or any_p >= .5, two_digits)
+    return Prediction(
+        digit=3 if p > .5 else 7, probability=max(p, 1 - p), in_scope=in_scope,
+        pixels=pixels, any_digit=any_digit, any_probability=any_p,
+        is_digit=in_scope or any_p >= .5, two_digits=two_digits)
 
 # %% ../nbs/23_predict.ipynb #9cec464d
 def predict(
@@ -70,6 +72,8 @@ def predict(
 ) -> Prediction:
     """Tell whether an image shows a three or a seven.
 
-    Raises `ValueError` for what is no image, has no ink, or for another model."""
+    Raises `ValueError` for what is no image, for one without ink, and for a model
+    that is not there."""
+    load_model(model)  # before any work
     pixels, two_digits = prepare(image)
     return _decide(pixels, model, two_digits)

@@ -31,7 +31,7 @@ def _limit_size(pixels: np.ndarray, most=math.inf, least=1) -> np.ndarray:
     "Scale a picture if its longer side has more or fewer pixels than it may have."
     side = max(pixels.shape[:2])
     if least <= side <= most: return pixels
-    return scale_to(pixels, least if side < least else most)
+    return scale_to(pixels, least if side < least else most).clip(0, 1)
 
 # %% ../nbs/22_prepare.ipynb #684fe62f
 def _detail(grey: np.ndarray) -> float:
@@ -93,7 +93,7 @@ def _remove_lines(mask: np.ndarray) -> np.ndarray:
 
 # %% ../nbs/22_prepare.ipynb #a1200003
 def _masks(ink: np.ndarray) -> Iterator[tuple[np.ndarray, int, float]]:
-    "Mark ink in three ways; with each, half the gap in a part, and how unlikely it is."
+    "Mark ink in three ways: each mask, how far it is widened, how unlikely it is."
     side = max(ink.shape)
     smooth = scipy.ndimage.uniform_filter(ink, 3)
     noise = 1.4826*np.median(abs(smooth - np.median(smooth)))
@@ -115,18 +115,19 @@ class _Part(NamedTuple):
     size: int  # longer side of the box, in pixels
     edges: int  # how many edges of the picture it touches, 0 to 4
 
-def _parts(mask: np.ndarray, gap: int, ink: np.ndarray) -> tuple[np.ndarray, list]:
+def _parts(
+    mask: np.ndarray, gap: int, ink: np.ndarray,
+) -> tuple[np.ndarray, list[_Part]]:
     "Find the parts of a mask: labels, (h, w), 0 for none; the fifty with most ink."
     (h, w), parts = mask.shape, []
     near = scipy.ndimage.binary_dilation(mask, iterations=gap)
     labels = scipy.ndimage.label(near, np.ones((3, 3)))[0]*mask
     boxes = scipy.ndimage.find_objects(labels)
     outline = mask & ~scipy.ndimage.binary_erosion(mask)
-    n, long, sums = (np.bincount(labels.flat, of.flat) for of in (mask, outline, ink))
-    inks = sums*long/np.maximum(n, 1)
+    n, edge, sums = (np.bincount(labels.flat, of.flat) for of in (mask, outline, ink))
+    inks = sums*edge/np.maximum(n, 1)
     for number in np.argsort(-inks[1:])[:50] + 1:
         box = boxes[number - 1]
-        if box is None: continue  # a gap alone
         (top, bottom), (left, right) = ((at.start, at.stop) for at in box)
         edges = (top <= 1) + (left <= 1) + (bottom >= h - 1) + (right >= w - 1)
         size = max(bottom - top, right - left)
@@ -167,7 +168,7 @@ def _read_ink(ink: np.ndarray, dark: bool) -> Iterator[_Reading]:
         labels, parts = _parts(mask, gap, ink)
         for main in sorted(parts, key=_likely)[-4:]:
             group = [part.label for part in parts if _belongs(part, main)]
-            for chosen in [main.label], group:
+            for chosen in ([main.label], group)[:len(group)]:
                 likely = _likely(main) - unlikely - (not dark)
                 yield _Reading(dark, np.isin(labels, chosen), main, likely)
 
@@ -192,19 +193,18 @@ def _distinct(readings: Iterable[_Reading], share: float) -> Iterator[_Reading]:
 # %% ../nbs/22_prepare.ipynb #cdf83534
 def _cut_out(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     "Cut the surroundings of a mask out of a picture, which may be larger."
-    scale, box = len(picture)/len(mask), []
-    marked = [np.flatnonzero(mask.any(axis)) for axis in (1, 0)]
+    marked, box = [np.flatnonzero(mask.any(axis)) for axis in (1, 0)], []
     margin = int(.2*max(map(np.ptp, marked))) + 2
-    for at, n in zip(marked, picture.shape):
-        start = min(int(max(0, at[0] - margin)*scale), n - 1)  # a picture may be thin
-        box.append(slice(start, math.ceil((at[-1] + 1 + margin)*scale)))
+    for at, n, coarse in zip(marked, picture.shape, mask.shape):
+        start = int(max(0, at[0] - margin)*n/coarse)
+        box.append(slice(start, math.ceil((at[-1] + 1 + margin)*n/coarse)))
     return picture[tuple(box)]
 
 # %% ../nbs/22_prepare.ipynb #52e5d9de
 def _trace(pixels: np.ndarray, dark: bool, mask: np.ndarray) -> np.ndarray | None:
     "Trace the ink of a reading, `_FINE` pixels long; None if there is too little."
     crop = _to_grey(_limit_size(_cut_out(pixels, mask), 2*_FINE))
-    grey = scale_to(_despeckle(crop), _FINE)
+    grey = scale_to(_despeckle(crop), _FINE).clip(0, 1)
     small = _cut_out(mask, mask)
     near = scipy.ndimage.binary_dilation(small, iterations=2).astype(np.float32)
     enlarged = Image.fromarray(near).resize(grey.shape[::-1], Image.Resampling.BILINEAR)
@@ -218,7 +218,7 @@ def _trace(pixels: np.ndarray, dark: bool, mask: np.ndarray) -> np.ndarray | Non
 
 # %% ../nbs/22_prepare.ipynb #ccad7e06
 def _plain_ink(grey: np.ndarray) -> np.ndarray | None:
-    "Measure dark ink on one even paper, enlarged to about 100 pixels; None for none."
+    "Measure dark ink on even paper, small ink enlarged to about 100 pixels, or None."
     paper = np.percentile(grey, 90)
     ink = ((paper - grey)/(paper + .08)).clip(0)
     if ink.max() < .1: return None
