@@ -72,10 +72,14 @@ def test_mathematics(visit, site):
         assert abs(value - loss(z, y)) < 1e-9
         grads = loss.grad(z, y)[:, 0]
         np.testing.assert_allclose(grad, grads, rtol=0, atol=1e-5/len(z))
+    alike = same = 0
     for drawing in found['drawings']:
         ink = np.array(drawing['ink']).reshape(140, 140)
         expected = to_mnist((255 - 255*ink).round().astype(np.uint8)).flatten()
-        np.testing.assert_allclose(drawing['pixels'], expected, rtol=0, atol=2/255)
+        pair = torch.stack([torch.tensor(drawing['pixels']).float(), expected])
+        alike += bool(torch.corrcoef(pair)[0, 1] > .95)
+        same += bool((model(pair) > 0).unique().numel() == 1)
+    assert len(found['drawings']) == 100 and alike >= 85 and same >= 97
 
 
 @pytest.mark.parametrize('endings, most', (('.js', 60_000), ('.json .bin', 200_000)))
