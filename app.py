@@ -1,155 +1,93 @@
 """The demo: draw a digit or send a picture of one, and read the answer.
 
-Run it with `./setup.sh python app.py`.
+Run it with `./setup.sh python app.py`. What is to be seen is in nbs/widgets/demo.html,
+and what happens in the browser in demo.js beside it.
 """
 import os
-from html import escape
 from pathlib import Path
 
 # no telemetry; these are to be set before gradio is imported
 os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
 os.environ.setdefault('HF_HUB_DISABLE_TELEMETRY', '1')
+import anyio
 import gradio as gr
-import numpy as np
 import torch
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from gradio.route_utils import FnIndexInferError
 from gradio.utils import get_upload_folder
 
-from mnist_nbdev.answer import answer, bars, facts
+from mnist_nbdev.answer import answer, facts, for_page
 from mnist_nbdev.data import ASSETS
-from mnist_nbdev.prepare import NO_INK
 from mnist_nbdev.read import MAX_BYTES
 from mnist_nbdev.ship import load_model
+from mnist_nbdev.widgets import LOADER, widget_html
 
 AT_ONCE = 2  # questions answered at a time, each by one thread
 IN_LINE = 64  # questions waiting; who comes after these is told that the page is busy
+KEPT = 3600  # seconds that a file is kept
 NOT_OURS = (
     'This request is not of the form that "Use via API" describes, at the foot of the '
     'page: first upload one image, then send the path that you get for it.'
 )
 BUSY = 'Busy: too many images are waiting already. Please try again in a few seconds.'
-EXAMPLES = sorted(map(str, ASSETS.glob('example-*')))
+BOOK = 'https://mnist-nbdev.github.io/mnist_nbdev'
+REPOSITORY = 'https://github.com/mnist-nbdev/mnist_nbdev'
+EXAMPLES = sorted(ASSETS.glob('example-*'))
+WIDGETS = Path(__file__).parent.resolve()/'nbs'/'widgets'
 UPLOADS = Path(get_upload_folder()).resolve()
 torch.set_num_threads(1)
+gr.set_static_paths([WIDGETS, *EXAMPLES])
 
-# the colours of the book; sheet, ink and pen are fixed, so their tools are hidden
-CSS = """
-:root { --color-accent: #00609b; }
-.dark { --color-accent: #7cc0f4; }
-.gradio-container { max-width: 1120px !important; }
-#words { min-height: 6rem; }
-#words h2 { font-size: 2rem; line-height: 1.2; margin: .2rem 0 .4rem; }
-#words p { font-size: 1.05rem; margin: 0; }
-#pad :is([aria-label="Pan"], [aria-label^="Zoom"], [aria-label="Color"],
-         [aria-label="Brush Size"], .zoom-number, .separator) { display: none; }
-#seen img { max-height: 180px; object-fit: contain; }
-footer button { color: var(--body-text-color) !important; }
-#legend .three { color: #b2182b; }
-#legend .seven { color: #2166ac; }
-:focus-visible {
-  outline: 3px solid var(--color-accent) !important;
-  outline-offset: 2px;
-}
-@media (max-width: 500px) {
-  #pad { height: 330px !important; }
-  #words h2 { font-size: 1.6rem; }
-}
-"""
-# for those who hear the page: names for what Gradio leaves without one,
-# and each answer is read as it comes
-NAMES = """() => {
-  const name = () => {
-    document.querySelectorAll('.gallery-item img').forEach(image => {
-      const file = decodeURI(image.src).match(/example-\\d+-([^/.]+)/)[1];
-      image.closest('button').ariaLabel = file.replaceAll('-', ' ');
-    });
-    document.querySelectorAll('.empty[aria-label]').forEach(e => e.role = 'img');
-    document.getElementById('words')?.setAttribute('aria-live', 'polite');
-  };
-  new MutationObserver(name).observe(document.body, {childList: true, subtree: true});
-  name();
-}"""
-
-
-def heading(words, note=''):
-    "The answer, as the page shows it."
-    return f'<h2>{escape(words)}</h2><p>{escape(note)}</p>'
-
-
-NOTHING = None, None, None, None, None  # no bars and no pictures
-WAITING = (
-    heading('Draw a 3 or a 7.', 'Or send a picture of one, or choose one below.'),
-    *NOTHING,
+INTRODUCTION = f"""# A handwritten 3, or a 7?
+Two models that learned from [MNIST](https://en.wikipedia.org/wiki/MNIST_database) \
+tell you, and show why. [How they work]({BOOK})"""
+KEEPING = (
+    f'What you draw or send goes to this server to be answered, and is deleted after '
+    f'{KEPT//3600} hour at the latest. A link to a drawing holds the drawing itself.'
 )
+START = """
+const {root} = window.gradio_config ?? {root: ''}, at = root.replace(/[/]$/, '');
+const url = path => `${at}/gradio_api/file=${path}`, box = element.firstElementChild;
+const options = JSON.parse(box.dataset.options);
+for (const example of options.examples) example.url = url(example.path);
+box.dataset.options = JSON.stringify(options);
+Object.assign(box, {server, upload: async file => upload(file)});
+import(url(`${props.folder}/page.js`)).then(page => page.start());
+"""
 
 
-def show(image):
-    "All that depends on the image; or, in the answer's place, what is wrong with it."
-    if image is None: return WAITING
-    try: a = answer(image)
-    except ValueError as error: return heading('No answer.', str(error)), *NOTHING
-    seen, why_linear, why_cnn = a.pictures()
-    network = bars(a.cnn) if a.cnn.in_scope else 'neither'
-    return heading(a.words, a.note), bars(a.linear), why_linear, network, why_cnn, seen
-
-
-def show_drawn(drawing):
-    "The same for the sheet, where no ink yet is no mistake; and whether it was asked."
-    if drawing is None: return gr.skip()  # Gradio sends it when the page opens
-    shown = show(drawing)
-    if shown[0] == heading('No answer.', NO_INK): shown = WAITING
-    return True, *shown
-
-
-def look_again(drawn, drawing):
-    "Take an answer back if the sheet was cleared while it was on its way."
-    return WAITING if drawn and drawing is None else gr.skip()
-
-
-def refusal(words):
-    "An error that a visitor or a program can read."
-    return gr.Error(words, title='No answer', print_exception=False)
-
-
-def ask(image):
-    "The answer, for a program."
-    if image is None: raise refusal(NOT_OURS)
-    try: return facts(answer(image))
-    except ValueError as error: raise refusal(str(error)) from error
-
-
-def blank():
-    "An empty sheet of paper."
-    white = np.full((280, 280, 3), 255, np.uint8)
-    return {'background': white, 'layers': [], 'composite': None}
-
-
-def uploaded(file):
+def uploaded(path):
     "The path of a file that was uploaded here; of no other, whatever is asked."
-    path = file and file.path and Path(file.path).resolve()
-    if path and not (path.is_file() and path.is_relative_to(UPLOADS)):
-        raise ValueError(NOT_OURS)
+    try: path = Path(path).resolve()
+    except (TypeError, ValueError) as error: raise ValueError(NOT_OURS) from error
+    if not (path.is_file() and path.is_relative_to(UPLOADS)): raise ValueError(NOT_OURS)
     return path
 
 
-def uploaded_drawing(drawing):
-    "The path of what was drawn; None where nothing was."
-    return drawing and uploaded(drawing.composite)
+line = anyio.CapacityLimiter(AT_ONCE)
 
 
-# Not Gradio but `answer` opens files, and says what is wrong with them. This is set
-# for the classes, because Gradio makes new objects of them for each visitor.
-gr.Image.preprocess = lambda self, file: uploaded(file)
-gr.ImageEditor.preprocess = lambda self, drawing: uploaded_drawing(drawing)
+def read(path):
+    "All that the page shows of an uploaded picture."
+    try: return for_page(answer(uploaded(path)))
+    except ValueError as error:
+        return {'words': 'No answer.', 'note': str(error), 'advice': ''}
 
 
-class Page(gr.Blocks):
-    "A page that says what is wrong with a request that is not of its form."
-    async def preprocess_data(self, *args, **kwargs):
-        try: return await super().preprocess_data(*args, **kwargs)
-        except Exception as error: raise refusal(NOT_OURS) from error
+async def look(path):
+    "The same, in its turn."
+    if line.statistics().tasks_waiting >= IN_LINE:
+        return {'words': 'No answer.', 'note': BUSY, 'advice': '', 'again': True}
+    return await anyio.to_thread.run_sync(read, path, limiter=line)
+
+
+def predict(image: gr.FileData) -> dict:
+    "Answer about one uploaded picture, as numbers and words."
+    try: return facts(answer(uploaded(image['path'])))
+    except (ValueError, TypeError, KeyError) as error:
+        words = str(error) if isinstance(error, ValueError) else NOT_OURS
+        raise gr.Error(words, title='No answer', print_exception=False) from error
 
 
 def refuse(request, error):
@@ -162,114 +100,38 @@ def busy(request, error):
     return JSONResponse({'detail': BUSY}, 503)
 
 
-INTRODUCTION = """# A handwritten 3, or a 7?
-Two models that learned from [MNIST](https://en.wikipedia.org/wiki/MNIST_database) \
-will tell you, and show you why. \
-[How they work](https://mnist-nbdev.github.io/mnist_nbdev)"""
-LEGEND = (
-    '<span class="three">■</span> speaks for a 3, '
-    '<span class="seven">■</span> for a 7; the outline is the ink.'
-)
-WHY = 'Why the {} said so: red speaks for a 3, blue for a 7.'
-CNN_NUMBERS = sum(p.numel() for p in load_model('cnn').parameters())
-
-
-def picture(label, id, alt):
-    "A picture that the page draws."
-    return gr.Image(label=label, elem_id=id, alt_text=alt, format='png', buttons=[],
-                    interactive=False)
-
-
-def sheet():
-    "A sheet to draw on."
-    return gr.Sketchpad(
-        blank(),
-        label='A sheet to draw on, with mouse, pen or finger',
-        show_label=False,
-        elem_id='pad',
-        height=390,
-        canvas_size=(280, 280),
-        fixed_canvas=True,
-        layers=False,
-        transforms=(),
-        brush=gr.Brush(default_size=11, colors=['#000000'], color_mode='fixed'),
-    )
-
-
-def sender():
-    "A place for a picture: a file, a photo or the clipboard."
-    away = {'video': {'facingMode': 'environment'}}  # the camera at the back
-    return gr.Image(
-        label='A picture of one digit',
-        show_label=False,
-        elem_id='image',
-        height=390,
-        sources=['upload', 'webcam', 'clipboard'],
-        webcam_options=gr.WebcamOptions(mirror=False, constraints=away),
-    )
-
-
-# what was sent is kept for an hour at most
-with Page(title='3 or 7?', analytics_enabled=False, delete_cache=(600, 3600)) as demo:
+options = {
+    'examples': [
+        {'name': path.stem[10:].replace('-', ' '), 'path': path.as_posix()}
+        for path in EXAMPLES
+    ],
+    'most': MAX_BYTES,
+    'book': BOOK,
+    'issues': f'{REPOSITORY}/issues/new',
+    'many': sum(p.numel() for p in load_model('cnn').parameters()),
+}
+sheet = widget_html('demo', 'This page needs JavaScript.', **options)
+sheet = sheet.removesuffix(LOADER)  # START does that here
+parts = dict(js_on_load=START, server_functions=[look], apply_default_css=False)
+more = dict(analytics_enabled=False, delete_cache=(600, KEPT))
+with gr.Blocks(title='3 or 7?', **more) as demo:
     gr.Markdown(INTRODUCTION)
-    with gr.Row():
-        with gr.Column(scale=2, min_width=300), gr.Tabs() as tabs:
-            with gr.Tab('Draw', id='draw'):
-                pad = sheet()
-            with gr.Tab('Send a picture', id='picture'):
-                image = sender()
-        with gr.Column(scale=3, min_width=300):
-            words = gr.HTML(WAITING[0], elem_id='words', padding=False)
-            with gr.Row():
-                with gr.Column(min_width=140):
-                    linear = gr.Label(label='Linear model: 785', elem_id='line')
-                    why_linear = picture('why', 'why-line', WHY.format('linear model'))
-                with gr.Column(min_width=140):
-                    cnn = gr.Label(label=f'Network: {CNN_NUMBERS:,}', elem_id='cnn')
-                    why_cnn = picture('why', 'why-cnn', WHY.format('network'))
-                with gr.Column(min_width=140):
-                    seen = picture(
-                        'what they saw', 'seen',
-                        'The image as the models saw it, 28 by 28 pixels.')
-                    gr.Markdown(LEGEND, elem_id='legend')
-    examples = gr.Examples(EXAMPLES, image, label='Or try one of these')
-    outputs = [words, linear, why_linear, cnn, why_cnn, seen]
-    quiet = dict(api_visibility='private', show_progress='hidden')
-    last = dict(trigger_mode='always_last', **quiet)
-    image.change(show, image, outputs, **last)
-    drawn = gr.State(False)
-    shown = pad.input(show_drawn, pad, [drawn, *outputs], **last)
-    shown.then(look_again, [drawn, pad], outputs, **quiet)
-    pad.clear(lambda: (blank(), *WAITING), None, [pad, *outputs], **quiet)
-    show_tab = lambda: gr.Tabs(selected='picture')
-    examples.dataset.click(show_tab, None, tabs, **quiet)
-    program, reply = gr.Button(visible=False), gr.JSON(visible=False)
-    program.click(ask, image, reply, api_name='predict')
-    program.click(ask, pad, reply, api_name='predict_drawing')
+    gr.HTML(sheet, folder=WIDGETS.as_posix(), **parts)
+    gr.Markdown(KEEPING)
+    gr.api(predict, api_name='predict', concurrency_limit=AT_ONCE)
 
 demo.queue(max_size=IN_LINE, default_concurrency_limit=AT_ONCE)
 
 
-def launch(**options):
+def launch(**more):
     "Start the page, as it is meant to be."
-    answer(EXAMPLES[0]).pictures()  # reads the models now, before the first visitor
-    system_fonts = gr.themes.Default(  # they ask the web for none
-        primary_hue='blue',
-        font=['system-ui', 'sans-serif'],
-        font_mono=['ui-monospace', 'monospace'],
-    )
+    for_page(answer(EXAMPLES[0]))  # reads the models now, before the first visitor
+    fonts = {'font': ['system-ui', 'sans-serif'], 'font_mono': ['ui-monospace']}
     handlers = {FnIndexInferError: refuse, RequestValidationError: refuse, 503: busy}
     return demo.launch(
-        theme=system_fonts,
-        css=CSS,
-        js=NAMES,
-        max_file_size=MAX_BYTES,
-        max_threads=8,
-        show_error=True,
-        ssr_mode=False,
-        footer_links=['api'],
-        app_kwargs={'exception_handlers': handlers},
-        **options,
+        theme=gr.themes.Default(primary_hue='blue', **fonts),
+        max_file_size=MAX_BYTES, max_threads=8, show_error=True, ssr_mode=False,
+        footer_links=['api'], app_kwargs={'exception_handlers': handlers}, **more,
     )
 
 

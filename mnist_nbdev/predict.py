@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .linear import Linear
 from .nets import scope_logit, three_logit
-from .prepare import prepare
+from .prepare import Box, Prepared, prepare
 from .ship import load_model
 
 # %% ../nbs/23_predict.ipynb #1f3e3db1
@@ -51,19 +51,20 @@ class Prediction:
     any_digit: int  # 0 to 9, what the network takes it for, of all ten digits
     any_probability: float  # of that one, by the network; 0.1 to 1
     is_digit: bool  # False when the image does not look like any digit
-    two_digits: bool  # whether two digits seem to stand side by side
+    box: Box  # of what was read: left, top, right, bottom, shares of the image's sides
+    beside: Box | None  # of another digit that seems to stand beside it
 
 # %% ../nbs/23_predict.ipynb #a9230007
-def _decide(pixels: Tensor, model: str | Linear, two_digits=False) -> Prediction:
-    "Decide what (28, 28) prepared pixels show."
-    z, ten = ask(pixels.reshape(1, 784), model)
+def _decide(prepared: Prepared, model: str | Linear) -> Prediction:
+    "Decide what a prepared image shows."
+    z, ten = ask(prepared.pixels.reshape(1, 784), model)
     p = torch.sigmoid(z.double()).item()
     in_scope = scope_logit(ten).item() >= SCOPE
     any_digit, any_p = of_ten(ten[0])
     return Prediction(
         digit=3 if p > .5 else 7, probability=max(p, 1 - p), in_scope=in_scope,
-        pixels=pixels, any_digit=any_digit, any_probability=any_p,
-        is_digit=in_scope or any_p >= .5, two_digits=two_digits)
+        pixels=prepared.pixels, any_digit=any_digit, any_probability=any_p,
+        is_digit=in_scope or any_p >= .5, box=prepared.box, beside=prepared.beside)
 
 # %% ../nbs/23_predict.ipynb #9cec464d
 def predict(
@@ -75,5 +76,4 @@ def predict(
     Raises `ValueError` for what is no image, for one without ink, and for a model
     that is not there."""
     load_model(model)  # before any work
-    pixels, two_digits = prepare(image)
-    return _decide(pixels, model, two_digits)
+    return _decide(prepare(image), model)

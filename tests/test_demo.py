@@ -3,22 +3,26 @@
 import io
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
 import tempfile
 import time
+from base64 import b64encode
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 import pytest
-from helpers import PATIENCE, ROOT, STROKES, audit, places, scribble
+from helpers import PATIENCE, ROOT, STROKES, audit, places, press, press_keys, scribble
 from PIL import Image
 from playwright.sync_api import expect
 
+from mnist_nbdev.answer import answer
 from mnist_nbdev.data import ASSETS
 from mnist_nbdev.read import MAX_BYTES
 
@@ -27,13 +31,12 @@ WAITING = 'Draw a 3 or a 7.'
 THREE, SEVEN = 'This is a 3.', 'This is a 7.'
 NEITHER = 'This does not look like a 3 or a 7. It looks like a 5.'
 NO_ANSWER = 'No answer.'
+PNG = re.compile('^data:image/png;base64,')
+SMALL = {'width': 320, 'height': 640}
 DESK = dict(viewport={'width': 1200, 'height': 800})
 PHONE = dict(viewport={'width': 390, 'height': 844}, has_touch=True, is_mobile=True)
-HARMLESS = (
-    # Gradio's sheet sends its file again while the browser still reads it
-    'RuntimeError: Response content longer than Content-Length',
-    'starlette.requests.ClientDisconnect',  # a visitor left during an upload
-)
+OURS = r'File ".*/(app|mnist_nbdev/\w+)\.py"'  # Gradio prints tracebacks of its own
+LEFT = 'starlette.requests.ClientDisconnect'  # a visitor left during an upload
 
 
 @pytest.fixture(scope='session')
@@ -58,8 +61,8 @@ def demo():
         app.wait()
         said.seek(0)
         tracebacks = said.read().split('Traceback (most recent call last):')[1:]
-    grave = [text for text in tracebacks if not any(part in text for part in HARMLESS)]
-    assert grave == []
+    ours = [text for text in tracebacks if re.search(OURS, text)]
+    assert [text for text in ours if LEFT not in text] == []
 
 
 # ---- what is sent
@@ -87,6 +90,7 @@ FILES = {
     'blank': blank(100, 100),
     'corrupt': GOOD[:200],
     'html': b'<html></html>',
+    'pdf': b'%PDF-1.7 ' + bytes(100),
     'huge': bytes(MAX_BYTES + 1000),
 }
 HOSTILE = {  # 21_read tries more of them, without the server
@@ -142,10 +146,9 @@ MALFORMED = {name: json.dumps({'data': data}) for name, data in MALFORMED.items(
 def open_demo(visit, demo):
     "A function that opens the demo; in the end nothing may have complained."
 
-    def open_page(**look):
-        page = visit(demo, known='413', **look)
-        expect(page.locator('#pad canvas').first).to_be_visible()
-        page.wait_for_timeout(700)  # until the canvas is laid out
+    def open_page(known='^$', **look):
+        page = visit(demo, known=known, **look)
+        expect(page.locator('.widget[data-ready]')).to_be_visible()
         return page
 
     return open_page
@@ -153,15 +156,23 @@ def open_demo(visit, demo):
 
 def reads(page, words, note=''):
     "Check the sentence on the page, and that the page fits."
-    expect(page.locator('#words h2')).to_have_text(words)
-    expect(page.locator('#words p')).to_contain_text(note)
+    expect(page.locator('[part=words]')).to_have_text(words)
+    expect(page.locator('[part=note]')).to_contain_text(note)
     assert not page.evaluate('document.documentElement.scrollWidth > innerWidth')
 
 
-def sheet(page): return page.locator('#pad canvas').first
+def settled(page):
+    "Wait for an answer, whatever it is."
+    expect(page.locator('[part=answer]')).not_to_have_attribute('data-state', 'reading')
 
 
-def clear(page): page.get_by_label('Clear canvas').click()
+def sheet(page): return page.locator('[part=paper]')
+
+
+def saved_sheet(page):
+    "The bytes that the page saves as its picture."
+    with page.expect_download() as download: press(page, 'Save the picture')
+    return Path(download.value.path()).read_bytes()
 
 
 def touch(page, digit):
@@ -187,7 +198,7 @@ def shoot(request):
 
     def save(page, name, height=None):
         if not folder: return
-        page.wait_for_timeout(800)
+        page.wait_for_timeout(500)
         page.mouse.move(0, 0)
         data = page.screenshot(full_page=True)
         picture = Image.open(io.BytesIO(data)).convert('RGB')
@@ -208,14 +219,32 @@ def test_mouse(open_demo, shoot):
     ):
         scribble(sheet(page), *STROKES[digit], steps=1)
         reads(page, words, note)
-        expect(page.locator('#line')).to_contain_text('%')
-        answer = 'neither' if words == NEITHER else digit
-        expect(page.locator('#cnn h2')).to_have_text(answer)
-        for name in ('#why-line', '#why-cnn', '#seen'):
-            expect(page.locator(f'{name} img')).to_be_visible()
+        expect(page.locator('[part=linear_bars]')).to_contain_text('%')
+        bars = page.locator('[part=cnn_bars] > div')
+        expect(bars).to_have_count(1 if words == NEITHER else 2)
+        for name in ('seen', 'linear_why', 'cnn_why'):
+            expect(page.locator(f'[part={name}]')).to_have_attribute('src', PNG)
         if digit == '3': shoot(page, 'light')
-        clear(page)
+        press(page, 'Clear')
         reads(page, WAITING)
+        expect(page.locator('[part=seen]')).to_be_hidden()
+
+
+@pytest.mark.parametrize('look', (DESK, PHONE, dict(viewport=SMALL)))
+def test_nothing_jumps(open_demo, look):
+    "What stands below stays where it is, whatever the answer is."
+    page = open_demo(**look)
+
+    def place(): return page.locator('.desk-more').bounding_box()['y']
+
+    before = place()
+    scribble(sheet(page), *STROKES['7'], steps=1)
+    reads(page, SEVEN)
+    assert abs(place() - before) < 2
+    assert audit(page) == []
+    for button in page.locator('.desk button:visible').all():
+        box = button.bounding_box()
+        assert min(box['width'], box['height']) >= 44
 
 
 def test_finger(open_demo, shoot):
@@ -224,20 +253,89 @@ def test_finger(open_demo, shoot):
         touch(page, digit)
         reads(page, words)
         if digit == '5': shoot(page, 'phone', 1280)
-        clear(page)
+        press(page, 'Clear')
         reads(page, WAITING)
     for wait in (0, 150, 400, 800):  # cleared before the answer comes, or just then
         touch(page, '5')
         page.wait_for_timeout(wait)
-        clear(page)
-        page.wait_for_timeout(2500)
+        press(page, 'Clear')
+        page.wait_for_timeout(1000)
         reads(page, WAITING)
     assert audit(page) == []
 
 
+@pytest.mark.parametrize('pause', (0, 150, 400, 900))
+def test_two_strokes(open_demo, pause):
+    "The answer that stays is about all of the drawing; one upload a question."
+    page = open_demo(**DESK)
+    [whole] = STROKES['3']
+    upper, lower = whole[:12], whole[9:]
+    sent = []
+    page.on('request', lambda r: sent.append(r.url) if '/upload' in r.url else None)
+    for _ in range(5):
+        sent.clear()
+        scribble(sheet(page), upper, steps=1)
+        page.wait_for_timeout(pause)
+        scribble(sheet(page), lower, steps=1)
+        expect(page.locator('[data-state=answered]')).to_be_visible()
+        page.wait_for_timeout(500)
+        expected = answer(saved_sheet(page))
+        reads(page, expected.words, expected.note)
+        assert len(sent) <= 2
+        press(page, 'Clear')
+
+
+def test_late_answer(open_demo):
+    "The answer to an unfinished drawing comes when the drawing is finished."
+    page = open_demo(**DESK)
+    late = []
+
+    def hold_the_first(route):
+        reply = route.fetch()
+        if not late:
+            late.append(reply)
+            scribble(sheet(page), STROKES['5'][1], steps=1)
+        route.fulfill(response=reply)
+
+    page.route('**/component_server/**', hold_the_first)
+    scribble(sheet(page), STROKES['5'][0], steps=1)
+    reads(page, NEITHER)
+    assert late and answer(saved_sheet(page)).words == NEITHER
+
+
+def test_offline(open_demo):
+    page = open_demo('ERR_INTERNET_DISCONNECTED|failed request', **DESK)
+    page.context.set_offline(True)
+    scribble(sheet(page), *STROKES['7'], steps=1)
+    reads(page, NO_ANSWER, 'cannot be reached')
+    page.context.set_offline(False)
+    press(page, 'Try again')
+    reads(page, SEVEN)
+
+
+def test_link(open_demo):
+    "The address holds the drawing; what is not one is left alone."
+    page = open_demo(**DESK)
+    scribble(sheet(page), *STROKES['7'], steps=1)
+    reads(page, SEVEN)
+    drawn = saved_sheet(page)
+    press(page, 'Copy a link to this answer')
+    expect(page.locator('[part=done]')).to_contain_text('link')
+    issue = page.get_by_role('link', name='That’s wrong').get_attribute('href')
+    assert issue.startswith('https://github.com/') and 'drawing' in issue
+    address = page.url
+    page.goto('about:blank')
+    page.goto(address)
+    reads(page, SEVEN)
+    assert saved_sheet(page) == drawn
+    for bad in ('', 'AA', 'x'*3000, '%00', address.split('=')[1][:-5]):
+        page.goto(f'{address.split("?")[0]}?drawing={bad}')
+        reads(page, WAITING)
+
+
 def test_dark(open_demo, shoot):
     page = open_demo(color_scheme='dark', **DESK)
-    page.get_by_label('barred seven').click()
+    press(page, 'barred seven')
     reads(page, SEVEN, 'The 785 numbers do not agree: probably a 3.')
     colour = page.evaluate('getComputedStyle(document.body).backgroundColor')
     assert sum(int(v) for v in colour.strip('rgba()').split(',')[:3]) < 150
@@ -246,47 +344,77 @@ def test_dark(open_demo, shoot):
 
 
 def test_keyboard(open_demo):
-    "The Tab key alone leads to the first example, and Enter chooses it."
+    "Keys draw on the sheet, and lead to the first example, and choose it."
     page = open_demo()
-    script = """(e => [e.className, e.ariaLabel || e.innerText || e.tagName,
+    press_keys(sheet(page), 'ArrowLeft*5 ArrowUp*8 Space*1 ArrowRight*10')
+    press_keys(sheet(page), 'ArrowDown*16')
+    reads(page, WAITING.replace('Draw a 3 or a 7.', 'Reading…'))  # the pen is down
+    press_keys(sheet(page), 'Space*1')
+    expect(page.locator('[data-state=answered]')).to_be_visible()
+    press_keys(sheet(page), 'Delete*1')
+    reads(page, WAITING)
+    script = """(e => [e.ariaLabel || e.innerText || e.tagName,
       getComputedStyle(e).outlineStyle])(document.activeElement)"""
-    names = set()
-    for _ in range(40):
+    for _ in range(20):
         page.keyboard.press('Tab')
-        kind, name, outline = page.evaluate(script)
-        names.add(name)
+        name, outline = page.evaluate(script)
         assert outline != 'none', f'nothing shows that {name!r} has the focus'
-        if 'gallery-item' in kind:
-            break
+        if name == 'three': break
     page.keyboard.press('Enter')
     reads(page, THREE)
-    assert {'Draw', 'Send a picture', 'Clear canvas'} <= names
 
 
 def test_upload(open_demo, shoot, tmp_path):
     page = open_demo(**DESK)
-    page.get_by_role('tab', name='Send a picture').click()
-
-    def choose(name):
-        page.wait_for_timeout(500)
-        path = tmp_path/f'{name}.png'
-        path.write_bytes(FILES[name])
-        page.locator('#image input[type=file]').set_input_files(path)
-
     for name, words, note in (
         ('photo', SEVEN, ''),
         ('corrupt', NO_ANSWER, 'cannot be read as an image'),
         ('blank', NO_ANSWER, 'There is no ink'),
         ('html', NO_ANSWER, 'cannot be read as an image'),
+        ('pdf', NO_ANSWER, 'a PDF document'),
+        ('huge', NO_ANSWER, 'more than'),
         ('three', THREE, ''),
     ):
-        choose(name)
+        path = tmp_path/f'{name}.png'
+        path.write_bytes(FILES[name])
+        page.locator('input[type=file]').set_input_files(path)
         reads(page, words, note)
         if name == 'corrupt': shoot(page, 'refused')
-        page.locator('#image').get_by_label('Remove Image').click()
+        press(page, 'Draw instead')
         reads(page, WAITING)
-    choose('huge')
-    expect(page.locator('.toast-body')).to_contain_text('exceed')
+
+
+def test_picture(open_demo):
+    "A picture can be pasted, turned and cropped; a box shows what was read."
+    page = open_demo(**DESK)
+    press(page, 'photo of a seven')
+    reads(page, SEVEN)
+    photo, place = page.locator('[part=photo]'), page.locator('[part=place]')
+    whole, box = photo.bounding_box(), place.bounding_box()
+    left, top, *_ = answer(FILES['photo']).cnn.box
+    assert abs((box['x'] - whole['x'])/whole['width'] - left) < .02
+    assert abs((box['y'] - whole['y'])/whole['height'] - top) < .02
+    press(page, 'Turn left')
+    settled(page)
+    assert page.locator('[part=words]').inner_text() != SEVEN
+    press(page, 'Turn right')
+    reads(page, SEVEN)
+    press(page, 'Closer')
+    reads(page, SEVEN)
+    assert place.bounding_box()['height'] > 2*box['height']
+    press(page, 'Crop')
+    whole = photo.bounding_box()
+    page.mouse.move(whole['x'] + 3, whole['y'] + 3)
+    page.mouse.down()
+    page.mouse.move(whole['x'] + whole['width'] - 3, whole['y'] + whole['height'] - 3)
+    page.mouse.up()
+    reads(page, SEVEN)
+    page.evaluate("""async url => {
+      const blob = await (await fetch(url)).blob(), data = new DataTransfer();
+      data.items.add(new File([blob], 'three.png'));
+      document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data}));
+    }""", 'data:image/png;base64,' + b64encode(GOOD).decode())
+    reads(page, THREE)
 
 
 # ---- a program
@@ -334,8 +462,8 @@ def is_refused(ask, *args):
     "Check that the reply is a sentence, comes soon, and tells nothing of the server."
     began = time.monotonic()
     reply = ask(*args)
-    assert isinstance(reply, str) and len(reply) > 20
-    assert 'Traceback' not in reply and '/etc' not in reply
+    assert isinstance(reply, str) and len(reply) > 10
+    assert 'Traceback' not in reply and 'root:' not in reply
     assert time.monotonic() - began < 2*PATIENCE
 
 
@@ -349,8 +477,6 @@ def test_hostile_file(demo, name):
 def test_malformed_request(demo, name):
     body = MALFORMED[name].replace('PATH', upload(demo, GOOD)).encode('latin-1')
     is_refused(ask, demo, body)
-    if name != 'a list':  # to Gradio that is a drawing
-        is_refused(ask, demo, body, 'predict_drawing')
     is_refused(ask, demo, body, 'no_such_name')
 
 

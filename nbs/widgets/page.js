@@ -188,6 +188,30 @@ export function writeAddress(values) {  // {name: value}; null removes
   if (address.href !== location.href) history.replaceState(history.state, '', address);
 }
 
+// ---- strokes as text, for the address: tenths of a pixel, two bytes each
+
+const SHARED = 4000;  // points at most
+
+export function packStrokes(strokes, radius) {
+  const numbers = [10*radius, ...strokes.flatMap(stroke => [stroke.length, ...stroke.flat().map(v => Math.round(10*v))])];
+  const bytes = String.fromCharCode(...numbers.flatMap(n => [n >> 8, n & 255]));
+  return btoa(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+export function unpackStrokes(text) {  // {strokes, radius}; null for what is not of this form
+  try {
+    const bytes = atob(text.replaceAll('-', '+').replaceAll('_', '/')), strokes = [];
+    const numbers = Array.from({length: bytes.length/2}, (_, i) => 256*bytes.charCodeAt(2*i) + bytes.charCodeAt(2*i + 1));
+    const radius = numbers.shift()/10, inside = v => v >= radius && v <= Pad.size - 1 - radius;
+    while (numbers.length) {
+      const points = Array.from({length: numbers.shift()}, () => numbers.splice(0, 2).map(v => v/10));
+      strokes.push(points);
+    }
+    const points = strokes.flat(), fine = [3, 5.5, 9].includes(radius) && points.length && points.length <= SHARED && strokes.every(stroke => stroke.length);
+    return fine && points.every(point => point.length === 2 && point.every(inside)) ? {strokes, radius} : null;
+  } catch { return null; }
+}
+
 // ---- pointing, and a pad to draw on
 
 export function pointing(canvas, point, key) {  // while pressed, point(x, y, first) in shares of its sides; for a key, key(dx, dy, event)
@@ -223,6 +247,7 @@ export class Pad {  // strokes of a pen; .ink is size x size, 0 is paper
   ink = new Float32Array(Pad.size**2);
   pen = [70, 70];
   down = false;  // the keyboard's pen
+  keys = true;  // whether it is to be seen
   paint = once(() => this.canvas.draw((c, side) => this.paintNow(c, side)));
 
   constructor(canvas, onchange, radius = 5.5) {
@@ -230,9 +255,10 @@ export class Pad {  // strokes of a pen; .ink is size x size, 0 is paper
     const within = v => clamp(v, radius, Pad.size - 1 - radius);  // the whole pen stays on the paper
     pointing(canvas, (x, y, first) => {
       const point = [x, y].map(v => within(Math.round(10*v*Pad.size - 5)/10));
-      this.down = false;
+      this.down = this.keys = false;
       first ? this.begin(point) : this.extend(point);
     }, (dx, dy, {key}) => {
+      this.keys = true;
       this.pen = [this.pen[0] + 5*dx, this.pen[1] + 5*dy].map(within);
       if (this.down && (dx || dy)) this.extend(this.pen);
       if (key === ' ' && (this.down = !this.down)) this.begin(this.pen);
@@ -241,7 +267,7 @@ export class Pad {  // strokes of a pen; .ink is size x size, 0 is paper
       this.paint();
     });
     canvas.onfocus = this.paint;
-    canvas.onblur = () => { this.down = false; this.paint(); };
+    canvas.onblur = () => { this.down = false; this.keys = true; this.paint(); };
     this.paint();
   }
 
@@ -271,7 +297,7 @@ export class Pad {  // strokes of a pen; .ink is size x size, 0 is paper
 
   get pixels() { return this.ink.map(v => 1 - v); }
 
-  paintNow(c, side) {
+  paintStrokes(c, side) {
     c.fillStyle = '#fff'; c.fillRect(0, 0, side, side);
     c.scale(side/Pad.size, side/Pad.size); c.translate(.5, .5);
     Object.assign(c, {lineCap: 'round', lineJoin: 'round', lineWidth: 2*this.radius, strokeStyle: '#111'});
@@ -280,8 +306,12 @@ export class Pad {  // strokes of a pen; .ink is size x size, 0 is paper
       for (const [x, y] of [stroke[0].map(v => v + .01), ...stroke]) c.lineTo(x, y);  // a single point too is a line
       c.stroke();
     }
+  }
+
+  paintNow(c, side) {
+    this.paintStrokes(c, side);
     this.overlay?.(c);
-    if (!this.canvas.matches(':focus-visible')) return;
+    if (!this.keys || !this.canvas.matches(':focus-visible')) return;
     c.lineWidth = 1.5; c.strokeStyle = this.down ? '#b2182b' : '#1f6f3f';  // where the keyboard's pen is
     c.beginPath(); c.arc(...this.pen, this.radius + 1.5, 0, 7); c.stroke();
   }

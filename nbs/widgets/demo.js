@@ -1,0 +1,257 @@
+// The page of app.py: one sheet, drawn on or sent, and what both models say of it. Every change of the sheet gets a number,
+// and an answer is shown only while the sheet still has the number that it was asked with.
+
+import {Pad, packStrokes, unpackStrokes, writeAddress} from './page.js';
+
+document.head.insertAdjacentHTML('beforeend', `<link rel="stylesheet" href="${new URL('demo.css', import.meta.url)}">`);
+
+const LARGEST = 1600, SENT = 280;  // pixels of the longer side: of a picture that is shown, of a drawing that is sent
+const TOO_SLOW = 30_000, SETTLED = 150;  // ms
+const OFFLINE = {words: 'No answer.', note: 'The server cannot be reached.', advice: 'Check the connection, and try again.', again: true};
+const READING = {words: 'Reading…', state: 'reading'};
+const WAITING = {words: 'Draw a 3 or a 7.', note: 'Or send a picture of one.'};
+
+const EDITS = ['left', 'right', 'closer', 'crop'];
+
+const percent = p => p > .999 ? 'over 99.9%' : `${(Math.floor(1000*p)/10).toFixed(1)}%`;  // never rounded up to a surer word
+
+const blobOf = (canvas, type = 'image/png') => new Promise(done => canvas.toBlob(done, type, .92));
+
+function canvasOf(image, width, height, turn = 0) {  // an image, so large; turned by quarters, clockwise
+  const canvas = document.createElement('canvas'), c = canvas.getContext('2d');
+  [canvas.width, canvas.height] = turn % 2 ? [height, width] : [width, height];
+  c.translate(canvas.width/2, canvas.height/2);
+  c.rotate(turn*Math.PI/2);
+  c.drawImage(image, -width/2, -height/2, width, height);
+  return canvas;
+}
+
+async function decode(file) {  // null for what the browser cannot show
+  const image = await createImageBitmap(file).catch(() => null);
+  if (!image) return null;
+  const scale = Math.min(1, LARGEST/Math.max(image.width, image.height));
+  return canvasOf(image, Math.max(1, Math.round(scale*image.width)), Math.max(1, Math.round(scale*image.height)));
+}
+
+export default async function demo(parts, {examples, most, book, issues, many}, root) {
+  const {sheet, paper, photo, film, unseen, place, drawing, sending, input, answer, actions, done} = parts;
+  let number = 0, answered = -1, asking = false, later, picture = null, reply = WAITING, dragged = null;
+
+  // ---- the sheet: a drawing, or a picture {file, canvas}
+
+  const pad = new Pad(paper, changed);
+  const empty = () => !picture && pad.empty;
+  const busyHand = () => paper.matches(':active') || pad.down || dragged;
+
+  function soon(ms) { clearTimeout(later); later = setTimeout(ask, ms); }
+
+  function changed() {
+    number++;
+    soon(SETTLED);
+    show(empty() ? WAITING : READING);
+  }
+
+  function put(next) {  // a picture; null gives the pad back
+    stopFilm();
+    picture = next;
+    paper.hidden = drawing.hidden = !!picture;
+    sending.hidden = !picture;
+    photo.hidden = !picture?.canvas;
+    unseen.hidden = !picture || !!picture.canvas;
+    unseen.textContent = picture ? `${picture.file.name || 'A file'}: this browser cannot show it.` : '';
+    for (const name of EDITS) parts[name].disabled = !picture?.canvas;
+    if (picture?.canvas) {
+      Object.assign(photo, {width: picture.canvas.width, height: picture.canvas.height, ariaLabel: 'The picture that you sent'});
+      photo.getContext('2d').drawImage(picture.canvas, 0, 0);
+      photo.parentElement.style.width = `${100*Math.min(1, photo.width/photo.height)}%`;  // of the sheet, a square
+    }
+    changed();
+  }
+
+  async function take(file) {
+    if (!file) return;
+    const fits = file.size <= most;
+    pad.clear();
+    put({file, canvas: fits ? await decode(file) : null});
+    if (fits) return;
+    answered = number;  // it is not sent
+    show({words: 'No answer.', note: `This file has more than ${most/1e6} MB.`, advice: 'Send a smaller picture.'});
+  }
+
+  async function edit(x, y, width, height, turn) {  // a part of the picture, in its pixels, perhaps turned
+    number++;
+    show(READING);
+    for (const name of EDITS) parts[name].disabled = true;
+    const cut = document.createElement('canvas');
+    Object.assign(cut, {width, height}).getContext('2d').drawImage(picture.canvas, -x, -y);
+    const canvas = canvasOf(cut, width, height, turn), {name} = picture.file;
+    put({file: new File([await blobOf(canvas, 'image/jpeg')], name || 'picture.jpg'), canvas});
+  }
+
+  // ---- questions
+
+  async function ask() {
+    if (asking || busyHand()) return;
+    asking = true;
+    while (answered !== number && !busyHand()) {
+      const asked = number;
+      let said = WAITING;
+      if (!empty()) said = await Promise.race([send(), new Promise(end => setTimeout(end, TOO_SLOW, OFFLINE))]).catch(() => OFFLINE);
+      if (asked !== number) continue;
+      answered = asked;
+      show({...said, number});
+    }
+    asking = false;
+  }
+
+  async function send() {
+    const file = picture?.file ?? new File([await drawn()], 'drawing.png', {type: 'image/png'}), {path} = await root.upload(file);
+    return root.server.look(path);
+  }
+
+  function drawn() {  // the drawing alone, as a PNG
+    const canvas = Object.assign(document.createElement('canvas'), {width: SENT, height: SENT});
+    pad.paintStrokes(canvas.getContext('2d'), SENT);
+    return blobOf(canvas);
+  }
+
+  // ---- answers
+
+  function show(said) {
+    reply = said;
+    answer.dataset.state = said.state ?? (said.pictures ? 'answered' : said.again || said.advice ? 'refused' : 'waiting');
+    for (const name of ['words', 'note', 'advice']) parts[name].textContent = said[name] ?? '';
+    parts.retry.hidden = !said.again;
+    done.textContent = '';
+    for (const name of ['linear', 'cnn']) {
+      const bars = said.bars?.[name] ?? {3: 0, 7: 0};
+      parts[`${name}_bars`].innerHTML = Object.entries(bars).map(([digit, p]) => `<div class="${{3: 'three', 7: 'seven'}[digit] ?? ''}"><b>${digit}</b><i style="width: ${100*p}%"></i><span>${said.bars ? percent(p) : ''}</span></div>`).join('');
+    }
+    for (const name of ['seen', 'linear_why', 'cnn_why']) said.pictures ? parts[name].src = said.pictures[name] : parts[name].removeAttribute('src');
+    parts.legend.innerHTML = said.legend ?? '';
+    const [left, top, right, bottom] = said.box ?? [];
+    place.hidden = !said.box || !picture?.canvas;
+    if (said.box) Object.assign(place.style, {left: `${100*left}%`, top: `${100*top}%`, width: `${100*(right - left)}%`, height: `${100*(bottom - top)}%`});
+    actions.style.visibility = said.pictures ? '' : 'hidden';
+    parts.link.hidden = !!picture;
+    if (said.pictures) parts.wrong.href = `${issues}?${new URLSearchParams({title: `Wrong: “${said.words}”`, body: report(said)})}`;
+    if (said.state !== 'reading') parts.spoken.textContent = [said.words, said.note, said.advice].filter(Boolean).join(' ');
+  }
+
+  const report = said => `It shows a …\n\nThe answer was: ${said.words} ${said.note}\n\n${picture ? 'Please add the picture here.' : `The drawing: ${address()}`}`;
+
+  function address() {
+    const url = new URL(location.href);
+    url.searchParams.set('drawing', packStrokes(pad.strokes, pad.radius));
+    return url.href;
+  }
+
+  // ---- the camera
+
+  async function useCamera() {
+    if (!film.hidden) {
+      const canvas = canvasOf(film, film.videoWidth, film.videoHeight), blob = await blobOf(canvas, 'image/jpeg');
+      return take(new File([blob], 'photo.jpg'));
+    }
+    try { film.srcObject = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}}); }
+    catch { return show({words: 'No camera.', note: 'The browser does not give this page a camera.', advice: 'Choose a picture instead.'}); }
+    put(null); paper.hidden = true; film.hidden = false;
+    parts.camera.textContent = 'Take the photo';
+    film.play();
+  }
+
+  function stopFilm() {
+    film.srcObject?.getTracks().forEach(track => track.stop());
+    film.srcObject = null;
+    film.hidden = true;
+    parts.camera.textContent = 'Camera';
+  }
+
+  parts.camera.hidden = !navigator.mediaDevices?.getUserMedia;
+
+  // ---- what the reader does
+
+  parts.undo.onclick = () => pad.undo();
+  parts.clear.onclick = () => { pad.clear(); writeAddress({drawing: null}); };
+  parts.away.onclick = () => put(null);
+  parts.pen.onchange = () => { pad.radius = +parts.pen.value; pad.set(pad.strokes); };
+  parts.lines.onchange = () => pad.paint();
+  pad.overlay = c => {
+    if (!parts.lines.checked) return;
+    c.fillStyle = '#2166ac55';
+    for (let at = 14; at < Pad.size; at += 28) c.fillRect(-.5, at, Pad.size, .5);
+  };
+  paper.addEventListener('lostpointercapture', () => soon(0));
+  paper.addEventListener('keyup', () => soon(SETTLED));
+  parts.left.onclick = () => edit(0, 0, photo.width, photo.height, 3);
+  parts.right.onclick = () => edit(0, 0, photo.width, photo.height, 1);
+  parts.closer.onclick = () => {  // around what was read, or the middle
+    const [left, top, right, bottom] = reply.box ?? [.25, .25, .75, .75], {width, height} = photo;
+    const side = Math.max((right - left)*width, (bottom - top)*height)*1.8, x = (left + right)/2*width - side/2, y = (top + bottom)/2*height - side/2;
+    const [x0, y0, x1, y1] = [Math.max(0, x), Math.max(0, y), Math.min(width, x + side), Math.min(height, y + side)].map(Math.round);
+    edit(x0, y0, Math.max(8, x1 - x0), Math.max(8, y1 - y0), 0);
+  };
+  parts.crop.onclick = () => {
+    const on = parts.crop.ariaPressed !== 'true';
+    parts.crop.ariaPressed = String(on);
+    photo.classList.toggle('cropping', on);
+    done.textContent = on ? 'Draw a box on the picture, around the digit.' : '';
+  };
+  const at = event => {
+    const box = photo.getBoundingClientRect(), share = (v, low, size) => Math.min(1, Math.max(0, (v - low)/size));
+    return [share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height)];
+  };
+  photo.onpointerdown = event => {
+    if (parts.crop.ariaPressed !== 'true') return;
+    event.preventDefault();
+    photo.setPointerCapture(event.pointerId);
+    dragged = [at(event), at(event)];
+  };
+  photo.onpointermove = event => {
+    if (!dragged) return;
+    dragged[1] = at(event);
+    const [[x0, y0], [x1, y1]] = dragged;
+    place.hidden = false;
+    Object.assign(place.style, {left: `${100*Math.min(x0, x1)}%`, top: `${100*Math.min(y0, y1)}%`, width: `${100*Math.abs(x1 - x0)}%`, height: `${100*Math.abs(y1 - y0)}%`});
+  };
+  photo.onlostpointercapture = () => {
+    if (!dragged) return;
+    const [[x0, y0], [x1, y1]] = dragged, {width, height} = photo, side = (a, b, n) => Math.round(Math.abs(b - a)*n);
+    dragged = null;
+    parts.crop.click();
+    if (side(x0, x1, width) > 8 && side(y0, y1, height) > 8) edit(Math.round(Math.min(x0, x1)*width), Math.round(Math.min(y0, y1)*height), side(x0, x1, width), side(y0, y1, height), 0);
+  };
+  parts.choose.onclick = () => input.click();
+  input.onchange = () => { take(input.files[0]); input.value = ''; };
+  parts.camera.onclick = useCamera;
+  parts.retry.onclick = () => { answered = -1; show(READING); ask(); };
+  parts.link.onclick = async () => {
+    writeAddress({drawing: packStrokes(pad.strokes, pad.radius)});
+    try { await navigator.clipboard.writeText(address()); done.textContent = 'Copied. The drawing is in the link; nothing is stored.'; }
+    catch { done.textContent = 'The link is in the address bar; copy it from there.'; }
+  };
+  parts.save.onclick = async () => {
+    const href = URL.createObjectURL(picture?.file ?? await drawn()), name = picture?.file.name || 'drawing.png';
+    Object.assign(document.createElement('a'), {href, download: name}).click();
+    setTimeout(() => URL.revokeObjectURL(href), 10_000);
+  };
+  document.addEventListener('paste', event => {
+    const [file] = event.clipboardData.files;
+    if (file) { event.preventDefault(); take(file); }
+  });
+  document.addEventListener('dragover', event => event.preventDefault());
+  document.addEventListener('drop', event => { event.preventDefault(); take(event.dataTransfer.files[0]); });
+
+  for (const {name, url} of examples) {
+    const button = document.createElement('button'), image = Object.assign(document.createElement('img'), {src: url, alt: '', width: 64, height: 64});
+    button.ariaLabel = name;
+    button.append(image);
+    button.onclick = async () => take(new File([await (await fetch(url)).blob()], url.split('/').at(-1)));
+    parts.examples.append(button);
+  }
+  parts.many.textContent = `${many.toLocaleString('en')} numbers`;
+  for (const [name, page] of Object.entries({linear_link: '24_explain', cnn_link: '25_answer', seen_link: '22_prepare'})) parts[name].href = `${book}/${page}.html`;
+  const given = unpackStrokes(new URLSearchParams(location.search).get('drawing'));
+  if (given) { pad.radius = given.radius; parts.pen.value = `${given.radius}`; pad.set(given.strokes); }
+  else show(WAITING);
+}
