@@ -177,6 +177,7 @@ def facts(
     a: Answer,  # from `answer`
 ) -> dict:  # of str, bool, int, float and dict, which JSON can write
     "Put an answer in a form that any program can read."
+    sides = 'left', 'top', 'right', 'bottom'
     return {
         'words': a.words,
         'note': a.note,
@@ -187,7 +188,7 @@ def facts(
         'any_digit': a.cnn.any_digit,
         'any_probability': round(a.cnn.any_probability, 4),
         'two_digits': a.cnn.beside is not None,
-        'box': [round(at, 3) for at in a.cnn.box],
+        'box': {side: round(at, 3) for side, at in zip(sides, a.cnn.box)},
         'linear': bars(a.linear),
         'cnn': bars(a.cnn),
     }

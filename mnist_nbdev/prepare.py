@@ -281,7 +281,8 @@ Box = tuple[float, float, float, float]  # left, top, right, bottom: shares of t
 
 def _box_of(mask: np.ndarray) -> Box:
     "Find the box around a mask."
-    (h, w), rows, cols = mask.shape, *(np.flatnonzero(mask.any(a)) for a in (1, 0))
+    (h, w) = mask.shape
+    rows, cols = (np.flatnonzero(mask.any(axis)).tolist() for axis in (1, 0))
     return cols[0]/w, rows[0]/h, (cols[-1] + 1)/w, (rows[-1] + 1)/h
 
 class _Found(NamedTuple):
