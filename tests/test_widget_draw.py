@@ -2,13 +2,12 @@
 
 import math
 
-import numpy as np
 import pytest
+import torch
 from helpers import STROKES, places, press, press_keys, says, scribble
 from playwright.sync_api import expect
 
 from mnist_nbdev.explain import evidence
-from mnist_nbdev.predict import predict
 from mnist_nbdev.ship import load_model
 
 NAME, PAGE = 'draw', 'explain.html'
@@ -41,13 +40,12 @@ def signed(v): return f'{v:+.2f}'.replace('-', '−')
 
 
 def agrees(box):
-    "Hold the page's words about what is on its pad against the package."
-    ink = np.array(box.evaluate('e => [...e.pad.ink]')).reshape(140, 140)
-    p = predict((255 - 255*ink).round().astype(np.uint8))
-    x, model = p.pixels.reshape(1, 784), load_model()
+    "Hold the page's words about the pixels that it made against the package."
+    x = torch.tensor([box.evaluate('e => [...e.pixels]')])
+    model = load_model()
     e, z = evidence(x, model)[0], model(x).item()
-    digit = {3: 'three', 7: 'seven'}[p.digit]
-    sure = 'over 99.9%' if p.probability > .999 else f'{p.probability:.1%}'
+    digit, p = 'three' if z > 0 else 'seven', 1/(1 + math.exp(-abs(z)))
+    sure = 'over 99.9%' if p > .999 else f'{p:.1%}'
     assert box.locator('.widget-verdict').inner_text() == (
         f'A {digit}, {sure} sure. '
         f'The probability of a three is σ({signed(z)}) = {1/(1 + math.exp(-z)):.4f}.'

@@ -40,6 +40,7 @@ export default async function draw({paper, seen, why, sums, verdict, spoken, thr
     const began = performance.now();
     if (began < rest) return show();  // drawing comes first: the model takes at most a third of the time
     now = judge(linear, pad);
+    root.pixels = now.pixels;
     pad.paint();
     const {pixels = new Float64Array(784), parts = pixels, z, p, problem} = now, answer = z > 0 ? 'three' : 'seven', sure = formatPercent(Math.max(p, 1 - p));
     seen.pixels(pixels, grey);
