@@ -3,6 +3,7 @@
     python tools/build_widgets.py [--check]
 
 linear.json    the 785 numbers of the linear model that ships
+network.bin    the numbers of the network that ships, float32, deflated
 digits.bin     threes and sevens, 784 bytes each, deflated: first the training images,
                then those held back; digits.json has their labels
 drawings.json  100 drawings as strokes of a pen, in pixels of a pad of 140: validation
@@ -36,6 +37,18 @@ def linear():
     w, b = (param.flatten().numpy() for param in load_model('linear'))
     shortest = [float(str(weight)) for weight in w]
     return {'linear.json': as_json({'w': shortest, 'b': float(str(b[0]))})}
+
+
+def network():
+    "The network's numbers in order, each normalisation folded into its filters."
+    net, parts = load_model('cnn'), []
+    for conv, norm in ((net[1], net[2]), (net[5], net[6]), (net[9], net[10])):
+        scale = norm.weight/(norm.running_var + norm.eps).sqrt()
+        shift = norm.bias - scale*norm.running_mean
+        parts += [conv.weight*scale[:, None, None, None], shift]
+    for line in (net[14], net[16]): parts += [line.weight, line.bias]
+    numbers = torch.cat([part.detach().flatten() for part in parts])
+    return {'network.bin': zlib.compress(numbers.numpy().astype('<f4').tobytes(), 9)}
 
 
 def digits(s):
@@ -104,7 +117,7 @@ def drawings(s):
 def files():
     "Every file, by name, as bytes."
     s = load_sample()
-    return linear() | digits(s) | drawings(s)
+    return linear() | network() | digits(s) | drawings(s)
 
 
 def differs(name, data):

@@ -1,7 +1,7 @@
 // Draw a digit; see what the model sees, what each pixel says, and their sum. Beside 24_explain, and on the home page.
 
-import {evidence, logits, sigmoid, toMnist} from './maths.js';
-import {Clock, Pad, calm, formatPercent, grey, load, loadLinear, once, redBlue} from './page.js';
+import {evidence, logits, scopeLogit, sigmoid, softmax, tenLogits, toMnist} from './maths.js';
+import {Clock, Pad, calm, formatPercent, grey, load, loadLinear, loadNetwork, once, redBlue, write} from './page.js';
 
 const STRONGEST = .8;  // the evidence of a pixel that gets the fullest colour
 
@@ -23,7 +23,15 @@ function paintEvidence(c, {pixels, parts, place: {x, y, side}}) {  // on the dra
   });
 }
 
-function showSums(lines, {three = 0, seven = 0, z = 0}, bias) {  // each bar begins where the one before ends
+function sayNetwork(z) {  // what a network that knows ten digits makes of the same pixels
+  const p = softmax(z), digit = p.indexOf(Math.max(...p)), three = sigmoid(z[3] - z[7]);
+  if (scopeLogit(z) >= 0) return `With 61,242 numbers: a ${three > .5 ? 'three' : 'seven'}, ${formatPercent(Math.max(three, 1 - three))} sure.`;
+  const like = p[digit] < .5 ? 'It does not look like a digit.' : `It looks like ${digit === 8 ? 'an' : 'a'} ${digit}, ${formatPercent(p[digit])} sure.`;
+  return `With 61,242 numbers: neither a three nor a seven. ${like} (785 numbers have to choose one of the two.)`;
+}
+
+function showSums(lines, {three = 0, seven = 0, z}, bias) {  // each bar begins where the one before ends
+  z ??= bias;
   const low = Math.min(0, three + seven, z), width = Math.max(three, z, low + 1) - low;
   [[three, 0], [seven, three], [bias, three + seven], [z, 0]].forEach(([size, from], i) => {
     const [number, bar] = lines[i].children;
@@ -32,9 +40,10 @@ function showSums(lines, {three = 0, seven = 0, z = 0}, bias) {  // each bar beg
   });
 }
 
-export default async function draw({paper, seen, why, sums, verdict, spoken, three, seven, undo, clear, over}, _, root) {
+export default async function draw({paper, seen, why, sums, verdict, second, spoken, three, seven, undo, clear, over}, {plain}, root) {
   const [linear, drawings] = await Promise.all([loadLinear(), load('drawings.json')]), speak = text => { spoken.textContent = text; };
-  let now = {}, rest = 0, later;
+  let now = {}, rest = 0, later, network;
+  sums.hidden = !!plain;
 
   const show = once(() => {
     const began = performance.now();
@@ -46,7 +55,9 @@ export default async function draw({paper, seen, why, sums, verdict, spoken, thr
     seen.pixels(pixels, grey);
     why.pixels(parts, redBlue, '', STRONGEST);
     showSums(sums.children, now, linear.b);
-    verdict.innerHTML = problem ?? `A <span class="${answer}">${answer}</span>, ${sure} sure. The probability of a three is σ(${signed(z)}) = ${p.toFixed(4)}.`;
+    const named = `<span class="${answer}">${answer}</span>, ${sure} sure.`;
+    verdict.innerHTML = problem ?? (plain ? `With 785 numbers: a ${named}` : `A ${named} The probability of a three is σ(${signed(z)}) = ${p.toFixed(4)}.`);
+    write(second, !problem && network ? sayNetwork(tenLogits(network, pixels)) : '');
     clearTimeout(later); later = setTimeout(speak, 700, problem ? '' : `A ${answer}, ${sure} sure`);  // when nothing has changed for a while
     rest = 3*performance.now() - 2*began;
   });
@@ -73,6 +84,8 @@ export default async function draw({paper, seen, why, sums, verdict, spoken, thr
   clear.onclick = act('clear');
   three.onclick = sample(3);
   seven.onclick = sample(7);
+  const fetchNetwork = async () => { network ??= await loadNetwork().catch(() => undefined); show(); };  // when it is first needed
+  for (const event of ['pointerdown', 'keydown', 'click']) root.addEventListener(event, fetchNetwork, {once: true});
   paper.addEventListener('pointerdown', () => hand.running && act('clear')(), true);
   pad.set(drawings[0].strokes);
 }

@@ -147,6 +147,56 @@ export function initMlp(seed, hidden = 30, n = 784) {  // weights as He et al. (
   return new Mlp(Array.from({length: hidden}, () => line(n)), line(hidden));
 }
 
+// ---- the network that ships (10_nets), each normalisation folded into its filters
+
+export function readNetwork(numbers) {  // Float32Array, as tools/build_widgets.py writes it
+  let at = 0;
+  const take = n => numbers.subarray(at, at += n);
+  const filters = [[1, 16, 5], [16, 32, 3], [32, 64, 3]].map(([c, n, size]) => ({c, n, size, w: take(n*c*size*size), b: take(n)}));
+  const lines = [[576, 64], [64, 10]].map(([c, n]) => ({c, n, w: take(n*c), b: take(n)}));
+  return {filters, lines};
+}
+
+function convolve(x, side, {c, n, size, w, b}) {  // c pictures to n, as large; beyond the edge is 0
+  const area = side*side, reach = (size - 1)/2, z = new Float32Array(n*area);
+  for (let f = 0, k = 0; f < n; f++) {
+    z.fill(b[f], f*area, (f + 1)*area);
+    for (let i = 0; i < c; i++) for (let dy = -reach; dy <= reach; dy++) for (let dx = -reach; dx <= reach; dx++) {
+      const weight = w[k++], right = min(side, side - dx), bottom = min(side, side - dy);
+      for (let row = max(0, -dy); row < bottom; row++) {
+        const to = f*area + row*side, from = i*area + (row + dy)*side + dx;
+        for (let col = max(0, -dx); col < right; col++) z[to + col] += weight*x[from + col];
+      }
+    }
+  }
+  return z;
+}
+
+function pool(x, side) {  // cut off below zero, then the largest of each two by two
+  const half = floor(side/2), out = new Float32Array(x.length/side/side*half*half);
+  for (let i = 0, k = 0; i < x.length/side/side; i++) for (let row = 0; row < half; row++) for (let col = 0; col < half; col++) {
+    const at = i*side*side + 2*row*side + 2*col;
+    out[k++] = max(0, x[at], x[at + 1], x[at + side], x[at + side + 1]);
+  }
+  return out;
+}
+
+export function tenLogits({filters, lines: [hidden, top]}, pixels) {  // of the ten digits
+  let x = pixels, side = 28;
+  for (const filter of filters) {
+    x = pool(convolve(x, side, filter), side);
+    side = floor(side/2);
+  }
+  const line = ({c, n, w, b}, x) => Array.from(b, (bk, k) => bk + sum(Array.from(x, (v, j) => w[k*c + j]*v)));
+  return line(top, line(hidden, x).map(v => max(0, v)));
+}
+
+const logSum = z => log(sum(z.map(v => exp(v - max(...z))))) + max(...z);
+
+export const scopeLogit = z => logSum([z[3], z[7]]) - logSum(z.filter((_, digit) => digit !== 3 && digit !== 7));
+
+export const softmax = z => z.map(v => exp(v - logSum(z)));
+
 // ---- a parabola through measurements (02_sgd)
 
 export const predictSpeed = (t, [a, b, c]) => t.map(ti => a*ti*ti + b*ti + c);

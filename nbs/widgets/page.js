@@ -1,7 +1,7 @@
 // What the widgets share besides mathematics. A widget is two files: NAME.html, what is to be seen, and NAME.js, whose one function
 // (parts, options, root) brings it to life. The parts are the elements with an attribute `part`, by that name.
 
-import {addSegment, clamp, drawStrokes} from './maths.js';
+import {addSegment, clamp, drawStrokes, readNetwork} from './maths.js';
 
 const {ceil, floor, max, min} = Math;
 
@@ -40,6 +40,8 @@ export async function loadLinear() {  // the linear model that ships
   const {w, b} = await load('linear.json');
   return {w: Float64Array.from(w), b};
 }
+
+export const loadNetwork = async () => readNetwork(new Float32Array((await load('network.bin')).buffer));  // that ships
 
 export async function loadDigits() {  // {train, valid}, each {x, y, n}
   const [bytes, {labels, train}] = await Promise.all([load('digits.bin'), load('digits.json')]);
