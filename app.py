@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from gradio.route_utils import FnIndexInferError
 from gradio.utils import get_upload_folder
+from gradio_client import handle_file
 
 from mnist_nbdev.answer import answer, facts, for_page
 from mnist_nbdev.data import ASSETS
@@ -35,6 +36,8 @@ BOOK = 'https://mnist-nbdev.github.io/mnist_nbdev'
 REPOSITORY = 'https://github.com/mnist-nbdev/mnist_nbdev'
 EXAMPLES = sorted(ASSETS.glob('example-*'))
 WIDGETS = Path(__file__).parent.resolve()/'nbs'/'widgets'
+EXAMPLE = handle_file(
+    f'{REPOSITORY}/raw/main/mnist_nbdev/assets/{EXAMPLES[3].name}')  # on the API page
 UPLOADS = Path(get_upload_folder()).resolve()
 torch.set_num_threads(1)
 gr.set_static_paths([WIDGETS, *EXAMPLES])
@@ -82,7 +85,7 @@ async def look(path):
     return await anyio.to_thread.run_sync(read, path, limiter=line)
 
 
-def predict(image: gr.FileData) -> dict:
+def predict(image: gr.FileData = EXAMPLE) -> dict:
     "Answer about one uploaded picture, as numbers and words."
     try: return facts(answer(uploaded(image['path'])))
     except (ValueError, TypeError, KeyError) as error:

@@ -116,6 +116,17 @@ def test_seed(box):
     assert left == 800 - 64  # an epoch begins where shuffling is switched off
 
 
+def test_link_opens_at_the_widget(box):
+    box.page.context.grant_permissions(['clipboard-read', 'clipboard-write'])
+    press(box, 'Copy link')
+    box.get_by_role('button', name='Link copied').wait_for()
+    link = box.page.evaluate('navigator.clipboard.readText()')
+    assert link.endswith('#train')
+    reopen(box, link[link.index('?'):])
+    top = box.evaluate('e => e.getBoundingClientRect().top')
+    assert abs(top) < 150  # under the header
+
+
 def test_link(box):
     "A run that was changed on the way comes back from its address."
     box.page.context.grant_permissions(['clipboard-read', 'clipboard-write'])

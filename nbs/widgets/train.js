@@ -85,7 +85,9 @@ export default async function train({many, few, play, step, reset, share, preset
   reset.onclick = () => begin(run.settings, false);
   share.onclick = async () => {
     go(false); writeRun(run);
-    try { await navigator.clipboard.writeText(location.href); write(share, 'Link copied'); } catch { prompt('Link', location.href); }
+    const link = new URL(location.href);
+    link.hash ||= root.id;  // it opens here, not at the top of the page
+    try { await navigator.clipboard.writeText(link.href); write(share, 'Link copied'); } catch { prompt('Link', link.href); }
   };
   presets.onclick = ({target}) => target.value && begin({...START, ...JSON.parse(target.value)}, true);
   for (const [name, knob] of Object.entries(knobs)) knob.oninput = () => set(name, knob.chosen ?? knob.value);
