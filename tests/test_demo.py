@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
+import firefox
 import pytest
 from helpers import PATIENCE, ROOT, STROKES, audit, places, press, press_keys, scribble
 from PIL import Image
@@ -415,6 +416,27 @@ def test_picture(open_demo):
       document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: data}));
     }""", 'data:image/png;base64,' + b64encode(GOOD).decode())
     reads(page, THREE)
+
+
+@pytest.mark.skipif(not firefox.PATH, reason='Firefox is not installed')
+def test_firefox(demo, tmp_path):
+    "It draws and answers in Firefox, too, without WebGL."
+    page = firefox.Firefox(tmp_path)
+    try:
+        page.open(demo)
+        page.until("!!document.querySelector('.widget[data-ready]')")
+        assert page.evaluate("!document.createElement('canvas').getContext('webgl')")
+        words = "document.querySelector('[part=words]').textContent"
+        for digit, expected in (('3', THREE), ('7', SEVEN), ('5', NEITHER)):
+            area = json.loads(page.evaluate("""JSON.stringify(
+              document.querySelector('[part=paper]').getBoundingClientRect())"""))
+            side, left, top = area['width'], area['left'], area['top']
+            page.draw([[(left + x*side, top + y*side) for x, y in stroke]
+                       for stroke in STROKES[digit]])
+            page.until(f'{words} === {json.dumps(expected)}')
+            page.evaluate("document.querySelector('[part=clear]').click()")
+            page.until(f'{words} === {json.dumps(WAITING)}')
+    finally: page.close()
 
 
 # ---- a program
