@@ -18,7 +18,8 @@ from playwright.sync_api import expect
 BROWSERS = 'chromium', 'chromium-browser', 'google-chrome'
 QUIET = (  # a browser that asks nobody for anything
     '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync '
-    '--disable-background-networking --disable-component-update'
+    '--disable-background-networking --disable-component-update '
+    '--use-fake-device-for-media-stream --use-fake-ui-for-media-stream'
 )
 ALWAYS = dict(deadline=None, suppress_health_check=list(HealthCheck))
 settings.register_profile('gate', max_examples=400, derandomize=True, **ALWAYS)

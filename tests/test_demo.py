@@ -418,6 +418,19 @@ def test_picture(open_demo):
     reads(page, THREE)
 
 
+def test_camera(open_demo):
+    page = open_demo(permissions=['camera'], **DESK)
+    press(page, 'Camera')
+    expect(page.locator('[part=film]')).to_be_visible()
+    page.wait_for_function("document.querySelector('[part=film]').videoWidth > 0")
+    press(page, 'Take the photo')
+    expect(page.locator('[part=photo]')).to_be_visible()
+    settled(page)
+    press(page, 'Draw instead')
+    reads(page, WAITING)
+    expect(sheet(page)).to_be_visible()
+
+
 @pytest.mark.skipif(not firefox.PATH, reason='Firefox is not installed')
 def test_firefox(demo, tmp_path):
     "It draws and answers in Firefox, too, without WebGL."

@@ -34,7 +34,7 @@ async function decode(file) {  // null for what the browser cannot show
 }
 
 export default async function demo(parts, {examples, most, book, issues, many}, root) {
-  const {sheet, paper, photo, film, unseen, place, drawing, sending, input, answer, actions, done} = parts;
+  const {paper, photo, film, unseen, place, drawing, sending, input, answer, actions, done} = parts;
   let number = 0, answered = -1, asking = false, later, picture = null, reply = WAITING, dragged = null;
 
   // ---- the sheet: a drawing, or a picture {file, canvas}
@@ -153,9 +153,14 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
       const canvas = canvasOf(film, film.videoWidth, film.videoHeight), blob = await blobOf(canvas, 'image/jpeg');
       return take(new File([blob], 'photo.jpg'));
     }
-    try { film.srcObject = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}}); }
-    catch { return show({words: 'No camera.', note: 'The browser does not give this page a camera.', advice: 'Choose a picture instead.'}); }
-    put(null); paper.hidden = true; film.hidden = false;
+    const stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}}).catch(() => null);
+    if (!stream) return show({words: 'No camera.', note: 'The browser does not give this page a camera.', advice: 'Choose a picture instead.'});
+    pad.clear();
+    put(null);
+    for (const name of EDITS) parts[name].disabled = true;
+    paper.hidden = drawing.hidden = true;
+    sending.hidden = film.hidden = false;
+    film.srcObject = stream;
     parts.camera.textContent = 'Take the photo';
     film.play();
   }
@@ -182,7 +187,7 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
     for (let at = 14; at < Pad.size; at += 28) c.fillRect(-.5, at, Pad.size, .5);
   };
   paper.addEventListener('lostpointercapture', () => soon(0));
-  paper.addEventListener('keyup', () => soon(SETTLED));
+  for (const event of ['keyup', 'blur']) paper.addEventListener(event, () => soon(SETTLED));
   parts.left.onclick = () => edit(0, 0, photo.width, photo.height, 3);
   parts.right.onclick = () => edit(0, 0, photo.width, photo.height, 1);
   parts.closer.onclick = () => {  // around what was read, or the middle
