@@ -287,21 +287,30 @@ def test_two_strokes(open_demo, pause):
 
 
 def test_late_answer(open_demo):
-    "The answer to an unfinished drawing comes when the drawing is finished."
+    "An answer that comes when the drawing has gone on is never shown."
     page = open_demo(**DESK)
+    page.evaluate("""() => {
+      const words = document.querySelector('[part=words]');
+      window.said = [];
+      new MutationObserver(() => said.push(words.textContent))
+        .observe(words, {childList: true});
+    }""")
     late = []
 
     def hold_the_first(route):
         reply = route.fetch()
         if not late:
-            late.append(reply)
-            scribble(sheet(page), STROKES['5'][1], steps=1)
+            late.append(reply.json()['words'])
+            scribble(sheet(page), *STROKES['3'], steps=1)
         route.fulfill(response=reply)
 
     page.route('**/component_server/**', hold_the_first)
-    scribble(sheet(page), STROKES['5'][0], steps=1)
-    reads(page, NEITHER)
-    assert late and answer(saved_sheet(page)).words == NEITHER
+    scribble(sheet(page), *STROKES['7'], steps=1)
+    expect(page.locator('[data-state=answered]')).to_be_visible()
+    expected = answer(saved_sheet(page)).words
+    reads(page, expected)
+    assert late == [SEVEN] and expected != SEVEN
+    assert set(page.evaluate('said')) <= {WAITING, 'Reading…', expected}
 
 
 def test_offline(open_demo):
