@@ -26,7 +26,7 @@ from mnist_nbdev.widgets import LOADER, widget_html
 
 AT_ONCE = 2  # questions answered at a time, each by one thread
 IN_LINE = 64  # questions waiting; who comes after these is told that the page is busy
-KEPT = 3600  # seconds that a file is kept
+KEPT, SWEPT = 3600, 600  # seconds: how long a file is kept; how often that is checked
 NOT_OURS = (
     'This request is not of the form that "Use via API" describes, at the foot of the '
     'page: first upload one image, then send the path that you get for it.'
@@ -47,7 +47,8 @@ Two models that learned from [MNIST](https://en.wikipedia.org/wiki/MNIST_databas
 tell you, and show why. [How they work]({BOOK})"""
 KEEPING = (
     f'What you draw or send goes to this server to be answered, and is deleted after '
-    f'{KEPT//3600} hour at the latest. A link to a drawing holds the drawing itself.'
+    f'{(KEPT + SWEPT)//60} minutes at the latest. A link to a drawing holds the drawing '
+    'itself.'
 )
 START = """
 const {root} = window.gradio_config ?? {root: ''}, at = root.replace(/[/]$/, '');
@@ -116,7 +117,7 @@ options = {
 sheet = widget_html('demo', 'This page needs JavaScript.', **options)
 sheet = sheet.removesuffix(LOADER)  # START does that here
 parts = dict(js_on_load=START, server_functions=[look], apply_default_css=False)
-more = dict(analytics_enabled=False, delete_cache=(600, KEPT))
+more = dict(analytics_enabled=False, delete_cache=(SWEPT, KEPT))
 with gr.Blocks(title='3 or 7?', **more) as demo:
     gr.Markdown(INTRODUCTION)
     gr.HTML(sheet, folder=WIDGETS.as_posix(), **parts)

@@ -331,6 +331,9 @@ def test_link(open_demo):
     drawn = saved_sheet(page)
     press(page, 'Copy a link to this answer')
     expect(page.locator('[part=done]')).to_contain_text('link')
+    for link in page.locator('.desk-models a').all():  # each leads to a chapter
+        name = link.get_attribute('href').split('/')[-1].removesuffix('.html')
+        assert list(ROOT.glob(f'nbs/[0-9][0-9]_{name}.ipynb'))
     issue = page.get_by_role('link', name='That’s wrong').get_attribute('href')
     assert issue.startswith('https://github.com/') and 'drawing' in issue
     address = page.url

@@ -72,6 +72,8 @@ def test_mathematics(visit, site):
     assert found['digits'] == 1000*784
     np.testing.assert_allclose(found['logits'], logits[:, 0], rtol=0, atol=1e-4)
     network = load_model('cnn')
+    size = sum(p.numel() for p in network.parameters())
+    assert f'With {size:,} numbers' in (HERE/'draw.js').read_text('utf-8')
     with torch.no_grad(): ten = network(s.valid_x)
     np.testing.assert_allclose(found['ten'], ten, rtol=0, atol=1e-3)
     seen = torch.tensor([drawing['pixels'] for drawing in found['drawings']])

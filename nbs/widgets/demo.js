@@ -255,7 +255,7 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
     parts.examples.append(button);
   }
   parts.many.textContent = `${many.toLocaleString('en')} numbers`;
-  for (const [name, page] of Object.entries({linear_link: '24_explain', cnn_link: '25_answer', seen_link: '22_prepare'})) parts[name].href = `${book}/${page}.html`;
+  for (const [name, page] of Object.entries({linear_link: 'explain', cnn_link: 'answer', seen_link: 'prepare'})) parts[name].href = `${book}/${page}.html`;
   const given = unpackStrokes(new URLSearchParams(location.search).get('drawing'));
   if (given) { pad.radius = given.radius; parts.pen.value = `${given.radius}`; pad.set(given.strokes); }
   else show(WAITING);
