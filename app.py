@@ -47,8 +47,8 @@ Two models that learned from [MNIST](https://en.wikipedia.org/wiki/MNIST_databas
 tell you, and show why. [How they work]({BOOK})"""
 KEEPING = (
     f'What you draw or send goes to this server to be answered, and is deleted after '
-    f'{(KEPT + SWEPT)//60} minutes at the latest. A link to a drawing holds the drawing '
-    'itself.'
+    f'{(KEPT + SWEPT)//60} minutes at the latest. A link to a drawing holds the '
+    'drawing itself.'
 )
 START = """
 const {root} = window.gradio_config ?? {root: ''}, at = root.replace(/[/]$/, '');
