@@ -3,7 +3,9 @@
 
 import {Pad, packStrokes, unpackStrokes, writeAddress} from './page.js';
 
-document.head.insertAdjacentHTML('beforeend', `<link rel="stylesheet" href="${new URL('demo.css', import.meta.url)}">`);
+const style = Object.assign(document.createElement('link'), {rel: 'stylesheet', href: new URL('demo.css', import.meta.url)});
+document.head.append(style);
+await new Promise(done => style.onload = style.onerror = done);  // so that nothing moves later
 
 const LARGEST = 1600, SENT = 280;  // pixels of the longer side: of a picture that is shown, of a drawing that is sent
 const TOO_SLOW = 30_000, SETTLED = 150;  // ms
