@@ -10,12 +10,13 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from browsers import BROWSERS
 from filelock import FileLock
 from helpers import BASE, DOCS, PATIENCE, ROOT, WIDE, watch
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import expect
 
-BROWSERS = 'chromium', 'chromium-browser', 'google-chrome'
+CHROMIUM = 'chromium', 'chromium-browser', 'google-chrome'
 QUIET = (  # a browser that asks nobody for anything
     '--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync '
     '--disable-background-networking --disable-component-update '
@@ -41,7 +42,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope='session')
 def browser_type_launch_args(browser_type_launch_args):
     "Debian's Chromium where it is, else the one that Playwright downloads."
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     return browser_type_launch_args | {'executable_path': path, 'args': QUIET.split()}
 
 
@@ -70,6 +71,16 @@ def visit(context_for):
         page.evaluate('localStorage.clear()')
         page.close()
     assert not faults
+
+
+@pytest.fixture(scope='session', params=BROWSERS, ids=lambda kind: kind.__name__)
+def other_browser(request, tmp_path_factory):
+    "Firefox, then WebKit, where they are installed."
+    kind = request.param
+    if not kind.path: pytest.skip(f'{kind.__name__} is not installed ({kind.package})')
+    browser = kind(tmp_path_factory.mktemp('profile'))
+    yield browser
+    browser.close()
 
 
 class Pages(SimpleHTTPRequestHandler):

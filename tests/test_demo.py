@@ -17,7 +17,6 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-import firefox
 import pytest
 from helpers import PATIENCE, ROOT, STROKES, audit, places, press, press_keys, scribble
 from PIL import Image
@@ -443,25 +442,16 @@ def test_camera(open_demo):
     expect(sheet(page)).to_be_visible()
 
 
-@pytest.mark.skipif(not firefox.PATH, reason='Firefox is not installed')
-def test_firefox(demo, tmp_path):
-    "It draws and answers in Firefox, too, without WebGL."
-    page = firefox.Firefox(tmp_path)
-    try:
-        page.open(demo)
-        page.until("!!document.querySelector('.widget[data-ready]')")
-        assert page.evaluate("!document.createElement('canvas').getContext('webgl')")
-        words = "document.querySelector('[part=words]').textContent"
-        for digit, expected in (('3', THREE), ('7', SEVEN), ('5', NEITHER)):
-            area = json.loads(page.evaluate("""JSON.stringify(
-              document.querySelector('[part=paper]').getBoundingClientRect())"""))
-            side, left, top = area['width'], area['left'], area['top']
-            page.draw([[(left + x*side, top + y*side) for x, y in stroke]
-                       for stroke in STROKES[digit]])
-            page.until(f'{words} === {json.dumps(expected)}')
-            page.evaluate("document.querySelector('[part=clear]').click()")
-            page.until(f'{words} === {json.dumps(WAITING)}')
-    finally: page.close()
+def test_other_browsers(demo, other_browser):
+    "It draws and answers in Firefox without WebGL, and in WebKit."
+    page = other_browser
+    page.open(demo)
+    page.until("!!document.querySelector('.widget[data-ready]')")
+    for digit, words in (('3', THREE), ('7', SEVEN), ('5', NEITHER)):
+        page.draw('[part=paper]', STROKES[digit])
+        page.says('[part=words]', words)
+        page.press('[part=clear]')
+        page.says('[part=words]', WAITING)
 
 
 # ---- a program

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import alive
-from helpers import LOSSES, NARROW, ROOT, TOO_WIDE, WIDE, audit
+from helpers import LOSSES, NARROW, ROOT, STROKES, TOO_WIDE, WIDE, audit
 
 from mnist_nbdev.data import load_sample
 from mnist_nbdev.prepare import to_mnist
@@ -19,6 +19,14 @@ NAMES = sorted({path.stem for path in HERE.glob('*.html')} - {'demo'})  # test_d
 LOOKS = {
     'light-narrow': dict(color_scheme='light', viewport=NARROW),
     'dark-wide': dict(color_scheme='dark', viewport=WIDE),
+}
+FIRST_USE = {  # what is drawn, the button to press, the part that answers, its words
+    'bend': (None, 'step', 'count', 'Step 1'),
+    'downhill': (None, 'step', 'numbers', 'Step 1:'),
+    'draw': ('7', None, 'verdict', 'A seven'),
+    'handwriting': ('3', 'next', 'task', '2 of 20'),
+    'step': (None, 'forward', 'first', 'the logit is z = '),
+    'train': (None, 'step', 'words', 'Step 1'),
 }
 MATHS = """async ({images, logits, labels}) => {
   const maths = await import('./widgets/maths.js');
@@ -53,6 +61,21 @@ def test_look(visit, site, name, look):
     box = alive(page, name)
     script.warm(box)
     assert audit(page, '.widget') + page.evaluate(TOO_WIDE) == []
+
+
+@pytest.mark.xdist_group('browsers')
+@pytest.mark.parametrize('name', NAMES)
+def test_other_browsers(site, other_browser, name):
+    "Each widget lives in Firefox and in WebKit, and does what it is for."
+    page, box = other_browser, f'.widget[data-widget="{name}"]'
+    page.open(site + import_module(f'test_widget_{name}').PAGE)
+    page.until(f"!!document.querySelector('{box}[data-ready]')")
+    digit, button, part, words = FIRST_USE[name]
+    if digit:
+        page.press(f'{box} [part=clear]')
+        page.draw(f'{box} .widget-pad', STROKES[digit])
+    if button: page.press(f'{box} [part={button}]')
+    page.says(f'{box} [part={part}]', words)
 
 
 def test_mathematics(visit, site):
