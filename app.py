@@ -3,7 +3,9 @@
 Run it with `./setup.sh python app.py`. What is to be seen is in nbs/widgets/demo.html,
 and what happens in the browser in demo.js beside it.
 """
+import ctypes
 import os
+from contextlib import suppress
 from pathlib import Path
 
 # no telemetry; these are to be set before gradio is imported
@@ -24,24 +26,21 @@ from mnist_nbdev.read import MAX_BYTES
 from mnist_nbdev.ship import load_model
 from mnist_nbdev.widgets import LOADER, widget_html
 
+ODD = FnIndexInferError, RequestValidationError  # requests that the page does not make
 AT_ONCE = 2  # questions answered at a time, each by one thread
 IN_LINE = 64  # questions waiting; who comes after these is told that the page is busy
 KEPT, SWEPT = 3600, 600  # seconds: how long a file is kept; how often that is checked
+BOOK = 'https://mnist-nbdev.github.io/mnist_nbdev'
+REPOSITORY = 'https://github.com/mnist-nbdev/mnist_nbdev'
+EXAMPLES = sorted(ASSETS.glob('example-*'))
+EXAMPLE = f'{REPOSITORY}/raw/main/mnist_nbdev/assets/{EXAMPLES[3].name}'
+WIDGETS = Path(__file__).parent.resolve()/'nbs'/'widgets'
+UPLOADS = Path(get_upload_folder()).resolve()
 NOT_OURS = (
     'This request is not of the form that "Use via API" describes, at the foot of the '
     'page: first upload one image, then send the path that you get for it.'
 )
 BUSY = 'Busy: too many images are waiting already. Please try again in a few seconds.'
-BOOK = 'https://mnist-nbdev.github.io/mnist_nbdev'
-REPOSITORY = 'https://github.com/mnist-nbdev/mnist_nbdev'
-EXAMPLES = sorted(ASSETS.glob('example-*'))
-WIDGETS = Path(__file__).parent.resolve()/'nbs'/'widgets'
-EXAMPLE = handle_file(
-    f'{REPOSITORY}/raw/main/mnist_nbdev/assets/{EXAMPLES[3].name}')  # on the API page
-UPLOADS = Path(get_upload_folder()).resolve()
-torch.set_num_threads(1)
-gr.set_static_paths([WIDGETS, *EXAMPLES])
-
 INTRODUCTION = f"""# A handwritten 3, or a 7?
 Two models that learned from [MNIST](https://en.wikipedia.org/wiki/MNIST_database) \
 tell you, and show why. [How they work]({BOOK})"""
@@ -51,14 +50,13 @@ KEEPING = (
     'drawing itself.'
 )
 START = """
-const {root} = window.gradio_config ?? {root: ''}, at = root.replace(/[/]$/, '');
-const url = path => `${at}/gradio_api/file=${path}`, box = element.firstElementChild;
-const options = JSON.parse(box.dataset.options);
-for (const example of options.examples) example.url = url(example.path);
-box.dataset.options = JSON.stringify(options);
-Object.assign(box, {server, upload: async file => upload(file)});
-import(url(`${props.folder}/page.js`)).then(page => page.start());
+const {root} = window.gradio_config ?? {root: ''};
+const url = path => `${root.replace(/[/]$/, '')}/gradio_api/file=${path}`;
+import(url(`${props.folder}/demo.js`))
+  .then(demo => demo.begin(element.firstElementChild, url, server, upload));
 """
+
+line = anyio.CapacityLimiter(AT_ONCE)
 
 
 def uploaded(path):
@@ -67,9 +65,6 @@ def uploaded(path):
     except (TypeError, ValueError) as error: raise ValueError(NOT_OURS) from error
     if not (path.is_file() and path.is_relative_to(UPLOADS)): raise ValueError(NOT_OURS)
     return path
-
-
-line = anyio.CapacityLimiter(AT_ONCE)
 
 
 def read(path):
@@ -86,7 +81,7 @@ async def look(path):
     return await anyio.to_thread.run_sync(read, path, limiter=line)
 
 
-def predict(image: gr.FileData = EXAMPLE) -> dict:
+def predict(image: gr.FileData = handle_file(EXAMPLE)) -> dict:
     "Answer about one uploaded picture, as numbers and words."
     try: return facts(answer(uploaded(image['path'])))
     except (ValueError, TypeError, KeyError) as error:
@@ -94,28 +89,19 @@ def predict(image: gr.FileData = EXAMPLE) -> dict:
         raise gr.Error(words, title='No answer', print_exception=False) from error
 
 
-def refuse(request, error):
-    "The reply to a request that is not of the page's form."
-    return JSONResponse({'detail': NOT_OURS}, 422)
+def say(words, status):
+    "A handler of errors that replies with a sentence."
+    return lambda request, error: JSONResponse({'detail': words}, status)
 
 
-def busy(request, error):
-    "The reply to a request for which there is no room."
-    return JSONResponse({'detail': BUSY}, 503)
-
-
-options = {
-    'examples': [
-        {'name': path.stem[10:].replace('-', ' '), 'path': path.as_posix()}
-        for path in EXAMPLES
-    ],
-    'most': MAX_BYTES,
-    'book': BOOK,
-    'issues': f'{REPOSITORY}/issues/new',
-    'many': sum(p.numel() for p in load_model('cnn').parameters()),
-}
-sheet = widget_html('demo', 'This page needs JavaScript.', **options)
-sheet = sheet.removesuffix(LOADER)  # START does that here
+handlers = dict.fromkeys(ODD, say(NOT_OURS, 422))
+handlers[503] = say(BUSY, 503)
+sheet = widget_html(
+    'demo', 'This page needs JavaScript.', examples=[str(path) for path in EXAMPLES],
+    most=MAX_BYTES, book=BOOK, issues=f'{REPOSITORY}/issues/new',
+    many=sum(p.numel() for p in load_model('cnn').parameters()),
+).removesuffix(LOADER)  # START does that here
+gr.set_static_paths([WIDGETS, *EXAMPLES])
 parts = dict(js_on_load=START, server_functions=[look], apply_default_css=False)
 more = dict(analytics_enabled=False, delete_cache=(SWEPT, KEPT))
 with gr.Blocks(title='3 or 7?', **more) as demo:
@@ -129,13 +115,15 @@ demo.queue(max_size=IN_LINE, default_concurrency_limit=AT_ONCE)
 
 def launch(**more):
     "Start the page, as it is meant to be."
+    torch.set_num_threads(1)
+    with suppress(AttributeError, OSError, TypeError):  # glibc only; M_MMAP_THRESHOLD:
+        ctypes.CDLL(None).mallopt(-3, 2**18)  # pictures are given back to the system
     for_page(answer(EXAMPLES[0]))  # reads the models now, before the first visitor
     fonts = {'font': ['system-ui', 'sans-serif'], 'font_mono': ['ui-monospace']}
-    handlers = {FnIndexInferError: refuse, RequestValidationError: refuse, 503: busy}
     return demo.launch(
-        theme=gr.themes.Default(primary_hue='blue', **fonts),
+        theme=gr.themes.Default(primary_hue='blue', **fonts), footer_links=['api'],
         max_file_size=MAX_BYTES, max_threads=8, show_error=True, ssr_mode=False,
-        footer_links=['api'], app_kwargs={'exception_handlers': handlers}, **more,
+        app_kwargs={'exception_handlers': handlers}, **more,
     )
 
 

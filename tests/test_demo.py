@@ -264,15 +264,13 @@ def test_finger(open_demo, shoot):
     assert audit(page) == []
 
 
-@pytest.mark.parametrize('pause', (0, 150, 400, 900))
-def test_two_strokes(open_demo, pause):
-    "The answer that stays is about all of the drawing; one upload a question."
-    page = open_demo(**DESK)
+def draw_in_two(page, pause, times):
+    "A three in two strokes: the answer that stays is about all of it."
     [whole] = STROKES['3']
     upper, lower = whole[:12], whole[9:]
     sent = []
     page.on('request', lambda r: sent.append(r.url) if '/upload' in r.url else None)
-    for _ in range(5):
+    for _ in range(times):
         sent.clear()
         scribble(sheet(page), upper, steps=1)
         page.wait_for_timeout(pause)
@@ -281,8 +279,27 @@ def test_two_strokes(open_demo, pause):
         page.wait_for_timeout(500)
         expected = answer(saved_sheet(page))
         reads(page, expected.words, expected.note)
-        assert len(sent) <= 2
+        assert len(sent) <= 2  # one for each question: after each stroke, at most
         press(page, 'Clear')
+
+
+PAUSES = 0, 150, 400, 900  # ms between the two strokes
+
+
+@pytest.mark.parametrize('pause', PAUSES)
+def test_two_strokes(open_demo, pause): draw_in_two(open_demo(**DESK), pause, 5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('load', (0, 4))
+@pytest.mark.parametrize('pause', PAUSES)
+def test_twenty_in_two_strokes(open_demo, pause, load):
+    "The same, twenty times, also on a machine that is busy with other things."
+    busy = [subprocess.Popen([sys.executable, '-c', 'while True: pass'])
+            for _ in range(load)]
+    try: draw_in_two(open_demo(**DESK), pause, 20)
+    finally:
+        for process in busy: process.kill()
 
 
 def test_late_answer(open_demo):

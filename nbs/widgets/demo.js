@@ -1,7 +1,7 @@
 // The page of app.py: one sheet, drawn on or sent, and what both models say of it. Every change of the sheet gets a number,
 // and an answer is shown only while the sheet still has the number that it was asked with.
 
-import {Pad, packStrokes, unpackStrokes, writeAddress} from './page.js';
+import {Pad, packStrokes, start, unpackStrokes, writeAddress} from './page.js';
 
 const style = Object.assign(document.createElement('link'), {rel: 'stylesheet', href: new URL('demo.css', import.meta.url)});
 document.head.append(style);
@@ -33,6 +33,11 @@ async function decode(file) {  // null for what the browser cannot show
   if (!image) return null;
   const scale = Math.min(1, LARGEST/Math.max(image.width, image.height));
   return canvasOf(image, Math.max(1, Math.round(scale*image.width)), Math.max(1, Math.round(scale*image.height)));
+}
+
+export function begin(box, url, server, upload) {  // in the page that app.py makes
+  Object.assign(box, {url, server, upload: async file => upload(file)});
+  return start();
 }
 
 export default async function demo(parts, {examples, most, book, issues, many}, root) {
@@ -249,11 +254,12 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
   document.addEventListener('dragover', event => event.preventDefault());
   document.addEventListener('drop', event => { event.preventDefault(); take(event.dataTransfer.files[0]); });
 
-  for (const {name, url} of examples) {
+  for (const path of examples) {
+    const url = root.url(path), file = path.split('/').at(-1), name = file.match(/example-\d-(.*)[.]/)[1].replaceAll('-', ' ');
     const button = document.createElement('button'), image = Object.assign(document.createElement('img'), {src: url, alt: '', width: 64, height: 64});
     button.ariaLabel = name;
     button.append(image);
-    button.onclick = async () => take(new File([await (await fetch(url)).blob()], url.split('/').at(-1)));
+    button.onclick = async () => take(new File([await (await fetch(url)).blob()], file));
     parts.examples.append(button);
   }
   parts.many.textContent = `${many.toLocaleString('en')} numbers`;

@@ -63,7 +63,8 @@ export default function downhill({map, curve, fall, words, numbers, play, step, 
     const seconds = Array.from({length: 77}, (_, i) => i/4), speeds = predictSpeed(seconds.map(s => t[0] + s*(t[1] - t[0])), place);
     curve.plot({xlim: [0, 19], ylim: [-20, 90], yticks: [0, 40, 80], xlabel: 'time (s)', ylabel: 'speed (km/h)', lines: [
       {points: seconds.map((s, i) => [s, speeds[i]]), colour: BALL}, {points: [...y.entries()], colour: 'w-ink', dots: 3}]}, 'The measurements and the curve');
-    fall.plot({log: true, xlim: [0, Math.max(20, steps)], ylim: [1, Math.max(1e4, ...losses)], yticks: [1, 100, 1e4], xlabel: 'steps', ylabel: 'loss', lines: [{points: [...losses.entries()], colour: BALL}]}, 'The loss by step');
+    const top = 2*Math.ceil(Math.log10(Math.max(1e4, ...losses))/2);  // an even power of ten
+    fall.plot({log: true, xlim: [0, Math.max(20, steps)], ylim: [1, 10**top], yticks: [1, 10**(top/2), 10**top], xlabel: 'steps', ylabel: 'loss', lines: [{points: [...losses.entries()], colour: BALL}]}, 'The loss by step');
     numbers.textContent = `Step ${steps}: ${now}. Curvature ${curvatures.map(number).join(' to ')}; limit of the rate 2/${number(curvatures[1])} = ${number(limit)}.${togo() > 100 ? ` At this pace: ${number(togo())} more steps.` : ''}`;
     write(words, verdict());
   });

@@ -3,7 +3,7 @@
 
 import {addSegment, clamp, drawStrokes, readNetwork} from './maths.js';
 
-const {ceil, floor, max, min} = Math;
+const {ceil, floor, max, min, round} = Math;
 
 // ---- starting
 
@@ -86,7 +86,7 @@ for (const part of [document.documentElement, document.body]) new MutationObserv
 
 export function picture(canvas) {  // gives it .draw(paint, label), which calls paint(context, width, height), .pixels and .plot
   let [width, height] = canvas.dataset.size.split(' ').map(Number), last = () => {};
-  if ('fill' in canvas.dataset) width = min(width, canvas.closest('.widget').clientWidth - 34);
+  if ('fill' in canvas.dataset) width = min(width, canvas.parentElement.clientWidth);
   const sharp = max(2, ceil(devicePixelRatio)), c = canvas.getContext('2d');
   Object.assign(canvas, {width: sharp*width, height: sharp*height, style: `width: ${width}px; aspect-ratio: ${width}/${height}`});
   canvas.draw = (paint = last, text) => {
@@ -121,7 +121,7 @@ export function dot(c, x, y, radius) { c.beginPath(); c.arc(x, y, radius, 0, 7);
 function paintPlot(c, width, height, {lines, xlim, ylim, xlabel, ylabel = '', yticks = ylim, log}) {  // lines: [{points: [[x, y], …], colour, dots, width}]
   const [left, right, top, bottom] = [44, width - 18, 12, height - 34], f = log ? Math.log10 : v => v;
   const px = v => left + (v - xlim[0])/(xlim[1] - xlim[0] || 1)*(right - left), py = v => bottom - (f(v) - f(ylim[0]))/(f(ylim[1]) - f(ylim[0]) || 1)*(bottom - top);
-  const write = (text, x, y, textAlign = 'center') => { c.textAlign = textAlign; c.fillText(text, x, y); }, number = v => `${+v.toPrecision(4)}`.replace('-', '−');
+  const write = (text, x, y, textAlign = 'center') => { c.textAlign = textAlign; c.fillText(text, x, y); }, number = v => v < 1e5 ? `${+v.toPrecision(4)}`.replace('-', '−') : `10${[...`${round(Math.log10(v))}`].map(n => '⁰¹²³⁴⁵⁶⁷⁸⁹'[n]).join('')}`;  // large ticks are powers of ten
   Object.assign(c, {font: '12px system-ui, sans-serif', textBaseline: 'middle', fillStyle: ink(c, 'w-line'), lineWidth: 1});
   for (const v of yticks) c.fillRect(left, py(v), right - left, 1);
   c.fillStyle = ink(c, 'w-soft');
