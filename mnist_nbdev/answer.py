@@ -25,9 +25,11 @@ from .ship import load_model
 # %% ../nbs/25_answer.ipynb #034fcfa8
 _SURE, _FAIR = .99, .8  # the least probability for "This is", and for "probably"
 
+def _a(digit: int) -> str: return f'{"an" if digit == 8 else "a"} {digit}'
+
 def _in_words(p: Prediction) -> str:
     "Say an answer in one or two sentences, as surely as its probability allows."
-    likeness = f'It looks like {"an" if p.any_digit == 8 else "a"} {p.any_digit}.'
+    likeness = f'It looks like {_a(p.any_digit)}.'
     if p.beside:
         side = 'left' if p.box < p.beside else 'right'
         return f'I see two digits, and read the {side} one. {likeness}'
@@ -52,7 +54,7 @@ def _compare(linear: Prediction, cnn: Prediction) -> str:
 def _advise(p: Prediction) -> str:
     "Say in one sentence what may help; nothing where the answer is clear."
     if p.beside: return 'Crop the picture to one of them.'
-    if not p.is_digit: return 'Come closer, or crop the picture to the digit.'
+    if not p.is_digit: return 'Come closer, turn it upright, or crop it to the digit.'
     doubtful = p.in_scope and p.probability < _FAIR
     return 'Write it once more, a little larger.' if doubtful else ''
 
@@ -200,18 +202,22 @@ def _data_url(image: Image.Image) -> str:
     image.save(buffer, 'PNG')
     return 'data:image/png;base64,' + base64.b64encode(buffer.getvalue()).decode()
 
+def _legend(p: Prediction) -> str:
+    "Say what the colours of both pictures of why mean."
+    first = 'Red speaks for a 3, blue for a 7.'
+    if p.in_scope: return first
+    green = f'green speaks for {_a(p.any_digit)}, purple against it.'
+    return f'{first} In the network’s picture {green}'
+
 def for_page(
     a: Answer,  # from `answer`
 ) -> dict:  # of str, float, list and dict, which JSON can write
     "Put an answer in the form that the page of `app.py` shows."
     cnn = a.cnn
-    if cnn.in_scope: network, legend = bars(cnn, 6), ''
-    else:
-        network = {str(cnn.any_digit): cnn.any_probability}
-        legend = f' In the network’s picture green speaks for a {cnn.any_digit}.'
+    if cnn.in_scope: network = bars(cnn, 6)
+    else: network = {str(cnn.any_digit): cnn.any_probability} if cnn.is_digit else {}
+    pictures = zip(('seen', 'linear_why', 'cnn_why'), map(_data_url, a.pictures()))
     return {
         'words': a.words, 'note': a.note, 'advice': a.advice, 'box': list(cnn.box),
         'bars': {'linear': bars(a.linear, 6), 'cnn': network},
-        'pictures': dict(zip(('seen', 'linear_why', 'cnn_why'),
-                             map(_data_url, a.pictures()))),
-        'legend': 'Red speaks for a 3, blue for a 7.' + legend}
+        'pictures': dict(pictures), 'legend': _legend(cnn)}

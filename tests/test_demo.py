@@ -249,6 +249,9 @@ def test_nothing_jumps(open_demo, look):
 
 def test_finger(open_demo, shoot):
     page = open_demo(**PHONE)
+    sheet(page).tap()
+    reads(page, 'This does not look like a digit.')
+    press(page, 'Clear')
     for digit, words in (('5', NEITHER), ('7', SEVEN)):
         touch(page, digit)
         reads(page, words)
@@ -359,7 +362,13 @@ def test_link(open_demo):
     assert saved_sheet(page) == drawn
     for bad in ('', 'AA', 'x'*3000, '%00', address.split('=')[1][:-5]):
         page.goto(f'{address.split("?")[0]}?drawing={bad}')
-        reads(page, WAITING)
+        reads(page, WAITING, 'This link is incomplete')
+    page.goto(address)
+    press(page, 'Clear')  # the address is that of what is on the sheet
+    reads(page, WAITING)
+    assert 'drawing' not in page.url
+    press(page, 'Undo')
+    reads(page, SEVEN)
 
 
 def test_dark(open_demo, shoot):
@@ -438,6 +447,17 @@ def test_picture(open_demo):
     page.mouse.move(whole['x'] + whole['width'] - 3, whole['y'] + whole['height'] - 3)
     page.mouse.up()
     reads(page, SEVEN)
+    size = photo.get_attribute('width'), photo.get_attribute('height')
+    press(page, 'Crop')  # by keys
+    press_keys(photo, 'Shift+ArrowRight*5 Shift+ArrowDown*5 ArrowLeft*5 ArrowUp*5')
+    press_keys(photo, 'Shift+ArrowRight*5 Shift+ArrowDown*5 Escape*1')
+    reads(page, SEVEN)
+    press(page, 'Crop')
+    press_keys(photo, 'ArrowLeft*9 ArrowUp*9 Shift+ArrowRight*10')
+    press_keys(photo, 'Shift+ArrowDown*10 Enter*1')
+    reads(page, SEVEN)
+    now = photo.get_attribute('width'), photo.get_attribute('height')
+    assert [int(v) for v in now] == [int(v) for v in size]  # all of it
     page.evaluate("""async url => {
       const blob = await (await fetch(url)).blob(), data = new DataTransfer();
       data.items.add(new File([blob], 'three.png'));

@@ -1,7 +1,8 @@
 // The page of app.py: one sheet, drawn on or sent, and what both models say of it. Every change of the sheet gets a number,
 // and an answer is shown only while the sheet still has the number that it was asked with.
 
-import {Pad, packStrokes, start, unpackStrokes, writeAddress} from './page.js';
+import {clamp} from './maths.js';
+import {Pad, packStrokes, start, unpackStrokes, write, writeAddress} from './page.js';
 
 const style = Object.assign(document.createElement('link'), {rel: 'stylesheet', href: new URL('demo.css', import.meta.url)});
 document.head.append(style);
@@ -13,9 +14,17 @@ const OFFLINE = {words: 'No answer.', note: 'The server cannot be reached.', adv
 const READING = {words: 'Reading…', state: 'reading'};
 const WAITING = {words: 'Draw a 3 or a 7.', note: 'Or send a picture of one.'};
 
+const ANEW = 'Draw one digit alone, large and upright.';  // what helps a drawing
+
 const EDITS = ['left', 'right', 'closer', 'crop'];
 
-const percent = p => p > .999 ? 'over 99.9%' : `${(Math.floor(1000*p)/10).toFixed(1)}%`;  // never rounded up to a surer word
+function percents(bars) {  // never rounded up to a surer word; two make 100
+  const tenths = Math.min(999, Math.floor(1000*Math.max(...Object.values(bars))));
+  return Object.values(bars).map((p, i) => {
+    const shown = (i ? 1000 - tenths : tenths)/10;  // the likelier comes first
+    return shown === 99.9 ? '>99.9%' : shown === .1 ? '<0.1%' : `${shown.toFixed(1)}%`;
+  });
+}
 
 const blobOf = (canvas, type = 'image/png') => new Promise(done => canvas.toBlob(done, type, .92));
 
@@ -41,31 +50,33 @@ export function begin(box, url, server, upload) {  // in the page that app.py ma
 }
 
 export default async function demo(parts, {examples, most, book, issues, many}, root) {
-  const {paper, photo, film, unseen, place, drawing, sending, input, answer, actions, done} = parts;
-  let number = 0, answered = -1, asking = false, later, picture = null, reply = WAITING, dragged = null;
+  const {paper, photo, film, unseen, place, hint, drawing, sending, input, answer, actions, done} = parts;
+  let number = 0, answered = -1, asking = false, later, picture = null, reply = WAITING, corners = null, held = false;
 
   // ---- the sheet: a drawing, or a picture {file, canvas}
 
   const pad = new Pad(paper, changed);
   const empty = () => !picture && pad.empty;
-  const busyHand = () => paper.matches(':active') || pad.down || dragged;
+  const busyHand = () => held || pad.down;
 
   function soon(ms) { clearTimeout(later); later = setTimeout(ask, ms); }
 
   function changed() {
     number++;
+    writeAddress({drawing: null});
     soon(SETTLED);
     show(empty() ? WAITING : READING);
   }
 
   function put(next) {  // a picture; null gives the pad back
     stopFilm();
+    if (cropping()) crop(false);
     picture = next;
     paper.hidden = drawing.hidden = !!picture;
     sending.hidden = !picture;
     photo.hidden = !picture?.canvas;
     unseen.hidden = !picture || !!picture.canvas;
-    unseen.textContent = picture ? `${picture.file.name || 'A file'}: this browser cannot show it.` : '';
+    unseen.textContent = picture ? `${picture.file.name || 'A file'}: there is nothing to show.` : '';
     for (const name of EDITS) parts[name].disabled = !picture?.canvas;
     if (picture?.canvas) {
       Object.assign(photo, {width: picture.canvas.width, height: picture.canvas.height, ariaLabel: 'The picture that you sent'});
@@ -77,9 +88,11 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
 
   async function take(file) {
     if (!file) return;
-    const fits = file.size <= most;
-    pad.clear();
-    put({file, canvas: fits ? await decode(file) : null});
+    const fits = file.size <= most, asked = ++number;
+    show(READING);
+    const canvas = fits ? await decode(file) : null;
+    if (asked !== number) return;  // something else was done meanwhile
+    put({file, canvas});
     if (fits) return;
     answered = number;  // it is not sent
     show({words: 'No answer.', note: `This file has more than ${most/1e6} MB.`, advice: 'Send a smaller picture.'});
@@ -122,27 +135,33 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
     return blobOf(canvas);
   }
 
+  function frame([x0, y0, x1, y1]) {  // a box on the sheet, from one corner to the other, in shares of what is seen
+    (picture ? photo : paper).after(place);
+    place.hidden = false;
+    Object.assign(place.style, {left: `${100*Math.min(x0, x1)}%`, top: `${100*Math.min(y0, y1)}%`, width: `${100*Math.abs(x1 - x0)}%`, height: `${100*Math.abs(y1 - y0)}%`});
+  }
+
   // ---- answers
 
   function show(said) {
     reply = said;
     answer.dataset.state = said.state ?? (said.pictures ? 'answered' : said.again || said.advice ? 'refused' : 'waiting');
-    for (const name of ['words', 'note', 'advice']) parts[name].textContent = said[name] ?? '';
+    const advice = said.pictures && said.advice && !picture ? ANEW : said.advice;
+    for (const [name, text] of Object.entries({words: said.words, note: said.note, advice})) parts[name].textContent = text ?? '';
     parts.retry.hidden = !said.again;
     done.textContent = '';
     for (const name of ['linear', 'cnn']) {
-      const bars = said.bars?.[name] ?? {3: 0, 7: 0};
-      parts[`${name}_bars`].innerHTML = Object.entries(bars).map(([digit, p]) => `<div class="${{3: 'three', 7: 'seven'}[digit] ?? ''}"><b>${digit}</b><i style="width: ${100*p}%"></i><span>${said.bars ? percent(p) : ''}</span></div>`).join('');
+      const bars = said.bars?.[name] ?? {3: 0, 7: 0}, shares = said.bars ? percents(bars) : ['', ''];
+      parts[`${name}_bars`].innerHTML = Object.entries(bars).map(([digit, p], i) => `<div class="${{3: 'three', 7: 'seven'}[digit] ?? ''}"><b>${digit}</b><i style="width: ${100*p}%"></i><span>${shares[i].replace('<', '&lt;')}</span></div>`).join('');
     }
     for (const name of ['seen', 'linear_why', 'cnn_why']) said.pictures ? parts[name].src = said.pictures[name] : parts[name].removeAttribute('src');
     parts.legend.innerHTML = said.legend ?? '';
-    const [left, top, right, bottom] = said.box ?? [];
-    place.hidden = !said.box || !picture?.canvas;
-    if (said.box) Object.assign(place.style, {left: `${100*left}%`, top: `${100*top}%`, width: `${100*(right - left)}%`, height: `${100*(bottom - top)}%`});
+    place.hidden = true;
+    if (said.box && (!picture || picture.canvas)) frame(said.box);
     actions.style.visibility = said.pictures ? '' : 'hidden';
     parts.link.hidden = !!picture;
     if (said.pictures) parts.wrong.href = `${issues}?${new URLSearchParams({title: `Wrong: “${said.words}”`, body: report(said)})}`;
-    if (said.state !== 'reading') parts.spoken.textContent = [said.words, said.note, said.advice].filter(Boolean).join(' ');
+    if (said.state !== 'reading') write(parts.spoken, [said.words, said.note, advice].filter(Boolean).join(' '));
   }
 
   const report = said => `It shows a …\n\nThe answer was: ${said.words} ${said.note}\n\n${picture ? 'Please add the picture here.' : `The drawing: ${address()}`}`;
@@ -162,8 +181,9 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
     }
     const stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'environment'}}).catch(() => null);
     if (!stream) return show({words: 'No camera.', note: 'The browser does not give this page a camera.', advice: 'Choose a picture instead.'});
-    pad.clear();
     put(null);
+    show({words: 'Take a photo of a digit.', note: 'Or press “Draw”.'});
+    answered = number;
     for (const name of EDITS) parts[name].disabled = true;
     paper.hidden = drawing.hidden = true;
     sending.hidden = film.hidden = false;
@@ -184,7 +204,7 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
   // ---- what the reader does
 
   parts.undo.onclick = () => pad.undo();
-  parts.clear.onclick = () => { pad.clear(); writeAddress({drawing: null}); };
+  parts.clear.onclick = () => pad.clear();
   parts.away.onclick = () => put(null);
   parts.pen.onchange = () => { pad.radius = +parts.pen.value; pad.set(pad.strokes); };
   parts.lines.onchange = () => pad.paint();
@@ -193,7 +213,9 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
     c.fillStyle = '#2166ac55';
     for (let at = 14; at < Pad.size; at += 28) c.fillRect(-.5, at, Pad.size, .5);
   };
-  paper.addEventListener('lostpointercapture', () => soon(0));
+  paper.addEventListener('gotpointercapture', () => { held = true; });
+  paper.addEventListener('lostpointercapture', () => { held = false; soon(0); });
+  pad.onpen = down => write(parts.spoken, down ? 'Pen down.' : 'Pen up.');
   for (const event of ['keyup', 'blur']) paper.addEventListener(event, () => soon(SETTLED));
   parts.left.onclick = () => edit(0, 0, photo.width, photo.height, 3);
   parts.right.onclick = () => edit(0, 0, photo.width, photo.height, 1);
@@ -203,49 +225,68 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
     const [x0, y0, x1, y1] = [Math.max(0, x), Math.max(0, y), Math.min(width, x + side), Math.min(height, y + side)].map(Math.round);
     edit(x0, y0, Math.max(8, x1 - x0), Math.max(8, y1 - y0), 0);
   };
-  parts.crop.onclick = () => {
-    const on = parts.crop.ariaPressed !== 'true';
+  // a part to cut out: two corners, in shares of the picture; by pointer, or by keys
+
+  const cropping = () => parts.crop.ariaPressed === 'true';
+  function crop(on) {
     parts.crop.ariaPressed = String(on);
     photo.classList.toggle('cropping', on);
-    done.textContent = on ? 'Draw a box on the picture, around the digit.' : '';
-  };
+    hint.hidden = !on;
+    corners = on ? [[.25, .25], [.75, .75]] : null;
+    if (on) { frame(corners.flat()); photo.focus(); }
+  }
+  function cut() {
+    const [[x0, y0], [x1, y1]] = corners, {width, height} = photo, sides = [Math.abs(x1 - x0)*width, Math.abs(y1 - y0)*height].map(Math.round);
+    held = false;
+    crop(false);
+    if (Math.min(...sides) > 8) edit(Math.round(Math.min(x0, x1)*width), Math.round(Math.min(y0, y1)*height), ...sides, 0);
+    else show(reply);
+  }
   const at = event => {
-    const box = photo.getBoundingClientRect(), share = (v, low, size) => Math.min(1, Math.max(0, (v - low)/size));
+    const box = photo.getBoundingClientRect(), share = (v, low, size) => clamp((v - low)/size);
     return [share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height)];
   };
+  parts.crop.onclick = () => { crop(!cropping()); if (!cropping()) show(reply); };
   photo.onpointerdown = event => {
-    if (parts.crop.ariaPressed !== 'true') return;
+    if (!cropping()) return;
     event.preventDefault();
     photo.setPointerCapture(event.pointerId);
-    dragged = [at(event), at(event)];
+    held = true;
+    corners = [at(event), at(event)];
   };
   photo.onpointermove = event => {
-    if (!dragged) return;
-    dragged[1] = at(event);
-    const [[x0, y0], [x1, y1]] = dragged;
-    place.hidden = false;
-    Object.assign(place.style, {left: `${100*Math.min(x0, x1)}%`, top: `${100*Math.min(y0, y1)}%`, width: `${100*Math.abs(x1 - x0)}%`, height: `${100*Math.abs(y1 - y0)}%`});
+    if (!photo.hasPointerCapture(event.pointerId)) return;
+    corners[1] = at(event);
+    frame(corners.flat());
   };
-  photo.onlostpointercapture = () => {
-    if (!dragged) return;
-    const [[x0, y0], [x1, y1]] = dragged, {width, height} = photo, side = (a, b, n) => Math.round(Math.abs(b - a)*n);
-    dragged = null;
-    parts.crop.click();
-    if (side(x0, x1, width) > 8 && side(y0, y1, height) > 8) edit(Math.round(Math.min(x0, x1)*width), Math.round(Math.min(y0, y1)*height), side(x0, x1, width), side(y0, y1, height), 0);
+  photo.onlostpointercapture = cut;
+  photo.onkeydown = event => {
+    const by = {ArrowLeft: [-.05, 0], ArrowRight: [.05, 0], ArrowUp: [0, -.05], ArrowDown: [0, .05]}[event.key];
+    if (!cropping() || !by && !['Enter', 'Escape'].includes(event.key)) return;
+    event.preventDefault();
+    if (event.key === 'Enter') cut();
+    else if (event.key === 'Escape') parts.crop.click();
+    else {
+      const moved = event.shiftKey ? corners.slice(1) : corners, along = axis => moved.map(corner => corner[axis]);
+      const [dx, dy] = by.map((v, axis) => clamp(v, -Math.min(...along(axis)), 1 - Math.max(...along(axis))));
+      for (const corner of moved) { corner[0] += dx; corner[1] += dy; }
+      frame(corners.flat());
+    }
   };
   parts.choose.onclick = () => input.click();
   input.onchange = () => { take(input.files[0]); input.value = ''; };
   parts.camera.onclick = useCamera;
   parts.retry.onclick = () => { answered = -1; show(READING); ask(); };
   parts.link.onclick = async () => {
-    writeAddress({drawing: packStrokes(pad.strokes, pad.radius)});
-    try { await navigator.clipboard.writeText(address()); done.textContent = 'Copied. The drawing is in the link; nothing is stored.'; }
+    history.replaceState(history.state, '', address());  // until the drawing changes
+    try { await navigator.clipboard.writeText(address()); done.textContent = 'Copied. The link holds the drawing itself.'; }
     catch { done.textContent = 'The link is in the address bar; copy it from there.'; }
   };
   parts.save.onclick = async () => {
     const href = URL.createObjectURL(picture?.file ?? await drawn()), name = picture?.file.name || 'drawing.png';
     Object.assign(document.createElement('a'), {href, download: name}).click();
     setTimeout(() => URL.revokeObjectURL(href), 10_000);
+    done.textContent = `Saved as ${name}.`;
   };
   document.addEventListener('paste', event => {
     const [file] = event.clipboardData.files;
@@ -264,7 +305,11 @@ export default async function demo(parts, {examples, most, book, issues, many}, 
   }
   parts.many.textContent = `${many.toLocaleString('en')} numbers`;
   for (const [name, page] of Object.entries({linear_link: 'explain', cnn_link: 'answer', seen_link: 'prepare'})) parts[name].href = `${book}/${page}.html`;
-  const given = unpackStrokes(new URLSearchParams(location.search).get('drawing'));
-  if (given) { pad.radius = given.radius; parts.pen.value = `${given.radius}`; pad.set(given.strokes); }
-  else show(WAITING);
+  const link = new URLSearchParams(location.search).get('drawing'), given = link && unpackStrokes(link);
+  if (given) {
+    pad.radius = given.radius;
+    parts.pen.value = `${given.radius}`;
+    pad.set(given.strokes);
+    writeAddress({drawing: link});
+  } else show(link === null ? WAITING : {...WAITING, note: 'This link is incomplete: its drawing cannot be read.'});
 }

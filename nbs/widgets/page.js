@@ -265,7 +265,11 @@ export class Pad {  // strokes of a pen; .ink is size x size, 0 is paper
       this.keys = true;
       this.pen = [this.pen[0] + 5*dx, this.pen[1] + 5*dy].map(within);
       if (this.down && (dx || dy)) this.extend(this.pen);
-      if (key === ' ' && (this.down = !this.down)) this.begin(this.pen);
+      if (key === ' ') {
+        this.down = !this.down;
+        if (this.down) this.begin(this.pen);
+        this.onpen?.(this.down);
+      }
       if (key === 'Backspace') this.undo();
       if (key === 'Delete') this.clear();
       this.paint();
@@ -293,9 +297,16 @@ export class Pad {  // strokes of a pen; .ink is size x size, 0 is paper
     this.paint(); this.onchange(this);
   }
 
-  undo() { this.set(this.strokes.slice(0, -1)); }
+  undo() {  // the last stroke, or the last Clear
+    const before = this.empty ? this.cleared ?? [] : this.strokes.slice(0, -1);
+    this.cleared = null;
+    this.set(before);
+  }
 
-  clear() { this.set([]); }
+  clear() {
+    this.cleared = this.strokes;
+    this.set([]);
+  }
 
   get empty() { return !this.strokes.length; }
 
