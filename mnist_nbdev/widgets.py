@@ -29,8 +29,8 @@ def widget_html(
 ) -> str:  # HTML
     "Write the HTML that a widget grows in."
     place = f'data-widget="{escape(name)}" data-options="{escape(json.dumps(options))}"'
-    html = f'<div class="widget" {place}><p>{escape(sentence)}</p></div>\n'
-    return html + LOADER
+    start = f'<div class="widget" id="{escape(name)}" {place}>'
+    return f'{start}<p>{escape(sentence)}</p></div>\n' + LOADER
 
 # %% ../nbs/35_widgets.ipynb #1f9ada33
 def widget(

@@ -554,16 +554,29 @@ def test_malformed_request(demo, name):
     is_refused(ask, demo, body, 'no_such_name')
 
 
+def looked(address, data):
+    "What the page's own question about a file is answered, or the sentence instead."
+    components = json.loads(urlopen(f'{address}config').read())['components']
+    [sheet] = [part['id'] for part in components if part['type'] == 'html']
+    body = {'data': upload(address, data), 'component_id': sheet, 'fn_name': 'look',
+            'session_hash': 'crowd'}
+    status, text = post(address, 'component_server', json.dumps(body).encode())
+    assert status == 200, text
+    reply = json.loads(text)
+    return reply if 'pictures' in reply else reply['note']
+
+
+@pytest.mark.parametrize('way', (asked, looked), ids=('program', 'page'))
 @pytest.mark.parametrize('clients', (50, 200))  # 200 are more than fit in the queue
-def test_crowd(demo, clients):
+def test_crowd(demo, clients, way):
     "Each of many at once is answered rightly, or told that the page is busy."
-    sent = [('three', 3), ('seven', 7), ('photo', 7)]
+    sent = [('three', THREE), ('seven', SEVEN), ('photo', SEVEN)]
 
     def one(i):
-        name, digit = sent[i % len(sent)]
-        reply = asked(demo, FILES[name])
+        name, words = sent[i % len(sent)]
+        reply = way(demo, FILES[name])
         if isinstance(reply, str) and reply.startswith('Busy'): return 'busy'
-        right = isinstance(reply, dict) and reply['digit'] == digit
+        right = isinstance(reply, dict) and reply['words'] == words
         return 'right' if right else f'wrong: {reply}'
 
     with ThreadPoolExecutor(clients) as pool:

@@ -20,8 +20,7 @@ export async function start() {  // every widget on the page that is not alive y
       root.querySelectorAll('[type=range]').forEach(slider);
       await widget(Object.fromEntries(Array.from(root.querySelectorAll('[part]'), e => [e.getAttribute('part'), e])), JSON.parse(root.dataset.options || '{}'), root);
       root.dataset.ready = 'yes';
-      root.id ||= name;  // an anchor
-      if (location.hash === `#${root.id}`) root.scrollIntoView();
+      if (location.hash === `#${root.id}`) root.scrollIntoView();  // it has grown
     } catch (error) {  // the still picture and its sentence come back
       root.replaceChildren(...words);
       root.classList.replace('on', 'failed');
