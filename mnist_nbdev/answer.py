@@ -20,7 +20,7 @@ from .explain import evidence, occlusion
 from .nets import three_logit
 from .predict import Prediction, _decide
 from .prepare import prepare
-from .ship import load_model
+from .ship import _model
 
 # %% ../nbs/25_answer.ipynb #034fcfa8
 _SURE, _FAIR = .99, .8  # the least probability for "This is", and for "probably"
@@ -77,7 +77,7 @@ def _log_odds(
     "Compute the network's answer, only once for all images that equal the first."
     asked = (x != x[:1]).any(1)
     asked[0] = True
-    z = load_model('cnn')(x[asked])
+    z = _model('cnn')(x[asked])
     if digit is None: odds = three_logit(z)
     else:
         others = [d for d in range(10) if d != digit]
@@ -95,7 +95,7 @@ def why(
     "Find what each pixel adds to a model's answer: by evidence, or by occlusion."
     x = pixels.reshape(1, 784)
     if model == 'cnn': e = occlusion(x, partial(_log_odds, digit=digit))
-    else: e = evidence(x, load_model(model))
+    else: e = evidence(x, _model(model))
     return e.reshape(28, 28)
 
 # %% ../nbs/25_answer.ipynb #8e2453ab

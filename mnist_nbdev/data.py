@@ -64,7 +64,7 @@ def _load_split(split: str) -> tuple[Tensor, Tensor]:
     threes = to_floats(_read_by_name(split, 3))
     sevens = to_floats(_read_by_name(split, 7))
     x = torch.cat([threes, sevens])
-    y = torch.cat([torch.ones(len(threes), 1), torch.zeros(len(sevens), 1)])
+    y = torch.cat([x.new_ones(len(threes), 1), x.new_zeros(len(sevens), 1)])
     return x, y
 
 def load_sample() -> Digits:  # x (12396, 784) and (2038, 784), y (n, 1), float32
@@ -99,8 +99,8 @@ def show_images(
 # %% ../nbs/00_data.ipynb #87c60028
 def _load_all(split: str, n: int) -> tuple[Tensor, Tensor]:
     "Put the n images of all digits at their places: (n, 784) and labels (n,)."
-    x = torch.empty(n, 784)
-    y = torch.empty(n, dtype=torch.int64)
+    x = torch.empty(n, 784, dtype=torch.float32, device='cpu')
+    y = torch.empty(n, dtype=torch.int64, device='cpu')
     for digit in range(10):
         images, places = read_bundled(split, digit)
         at = torch.from_numpy(places)

@@ -57,7 +57,7 @@ def centre_by_mass(
 # %% ../nbs/11_distort.ipynb #9e5fd88c
 def _between(x: Tensor, low: float, high: float, generator: Generator) -> Tensor:
     "Draw evenly spread numbers, (n, 1, 1, 1), one for each of n images."
-    return torch.empty(len(x), 1, 1, 1).uniform_(low, high, generator=generator)
+    return x.new_empty(len(x), 1, 1, 1).uniform_(low, high, generator=generator)
 
 def _some(x: Tensor, share: float, generator: Generator) -> Tensor:
     "Choose a share of the images by chance, (n, 1, 1, 1) bool."
@@ -73,11 +73,12 @@ def _warp(x: Tensor, g: Generator, strength: float = 1.) -> Tensor:
     n, size = len(x), 70
     angle, slant, wide, high = (strength*_between(x, -most, most, g).flatten()
                                 for most in (.3, .25, .35, .15))
-    cos, sin, one, zero = angle.cos(), angle.sin(), torch.ones(n), torch.zeros(n)
+    cos, sin, one, zero = angle.cos(), angle.sin(), x.new_ones(n), x.new_zeros(n)
     rotate, slant = _matrices(cos, -sin, sin, cos), _matrices(one, slant, zero, one)
     A = rotate @ slant @ _matrices(wide.exp(), zero, zero, high.exp())
     grid = F.affine_grid(1.3*F.pad(A, (0, 1)), [n, 1, size, size], align_corners=False)
-    bend = .05*strength*_between(x, 0, 1, g)*torch.randn(n, 2, 5, 5, generator=g)
+    bend = .05*strength*_between(x, 0, 1, g)
+    bend = bend*x.new_empty(n, 2, 5, 5).normal_(generator=g)
     bend = F.interpolate(bend, (size, size), mode='bicubic', align_corners=True)
     return F.grid_sample(x, grid + bend.permute(0, 2, 3, 1), align_corners=False)
 
@@ -93,10 +94,10 @@ def thicken(
     by: Tensor,  # (n, 1, 1, 1) pixels a side, -3 to 3; below zero strokes get thinner
 ) -> Tensor:  # (n, 1, h, w)
     "Draw again with a thicker or a thinner pen."
-    sign = torch.where(by < 0, -1., 1.)
+    sign = torch.where(by < 0, -1., torch.ones_like(by))
     steps = [sign*x]
     for _ in range(3): steps.append(_spread(steps[-1]))
-    stack, image = torch.stack(steps), torch.arange(len(x))
+    stack, image = torch.stack(steps), torch.arange(len(x), device=x.device)
     whole = by.abs().floor().clamp(max=2)
     k, part = whole.long().flatten(), by.abs() - whole
     return sign*((1 - part)*stack[k, image] + part*stack[k + 1, image])
@@ -105,7 +106,8 @@ def thicken(
 def _at_the_edge(x: Tensor, g: Generator) -> Tensor:
     "Cut a little off some digits, (n, 1, s, s), and put a piece of a frame at others."
     s = x.shape[-1]
-    at = (torch.arange(s) - s/2)*torch.where(_some(x, .5, g), 1., -1.)
+    at = torch.arange(s, dtype=x.dtype, device=x.device) - s/2
+    at = torch.where(_some(x, .5, g), at, -at)
     level = _some(x, .5, g)
     outward, along = torch.where(level, at, at.mT), torch.where(level, at.mT, at)
     end = torch.where(x > .3, outward, -s).amax((2, 3), keepdim=True)
@@ -121,13 +123,15 @@ def _at_the_edge(x: Tensor, g: Generator) -> Tensor:
 def _longest(x: Tensor) -> Tensor:
     "Measure the longer side of the ink in images (n, 1, s, s), in pixels, (n, 1, 1)."
     s, ink = x.shape[-1], x > .3
-    at, lines = torch.arange(s), torch.cat([ink.any(3), ink.any(2)], 1)
+    lines = torch.cat([ink.any(3), ink.any(2)], 1)
+    at = torch.arange(s, device=x.device)
     spans = torch.where(lines, at, -1).amax(2) - torch.where(lines, at, s).amin(2)
-    return (spans.amax(1).clamp(6, s) + 1.).reshape(-1, 1, 1)
+    return (spans.amax(1).clamp(6, s) + 1).to(x.dtype).reshape(-1, 1, 1)
 
 def _centre(x: Tensor) -> Tensor:
     "Find the centre of mass of images (n, 1, s, s), across and down, (n, 2, 1)."
-    at, mass = torch.arange(x.shape[-1]), x.sum((1, 2, 3)).clamp(min=1e-3)
+    mass = x.sum((1, 2, 3)).clamp(min=1e-3)
+    at = torch.arange(x.shape[-1], device=x.device)
     middle = [(x[:, 0].sum(axis)*at).sum(1)/mass for axis in (1, 2)]
     return torch.stack(middle, 1)[..., None]
 
@@ -138,7 +142,8 @@ def _refit(x: Tensor, g: Generator) -> Tensor:
     jitter = torch.cat([_between(x, -1, 1, g)[:, 0] for _ in 'xy'], 1)
     pixel = 2*longest/20/s  # the width of a pixel of the result
     shift = (2*_centre(x) + 1)/s - 1 - scale/28 + pixel*jitter
-    theta = torch.cat([scale*torch.eye(2), shift], 2)
+    eye = torch.eye(2, dtype=x.dtype, device=x.device)
+    theta = torch.cat([scale*eye, shift], 2)
     grid = F.affine_grid(theta, [n, 1, 28, 28], align_corners=False)
     fitted = F.grid_sample(F.avg_pool2d(x, 3, 1, 1), grid, align_corners=False)
     return fitted/fitted.amax((1, 2, 3), keepdim=True).clamp(min=.1)
@@ -146,7 +151,8 @@ def _refit(x: Tensor, g: Generator) -> Tensor:
 # %% ../nbs/11_distort.ipynb #d157b046
 def _change_strokes(x: Tensor, g: Generator, full=True) -> Tensor:
     "Make pixels coarse, edges hard or soft, ink uneven, in shares of the images."
-    across = int(torch.randint(10, 23, (), generator=g)) if full else 11
+    drawn = dict(size=(), generator=g, device=g.device)
+    across = int(torch.randint(10, 23, **drawn)) if full else 11
     coarse = F.interpolate(x, across, mode='area')
     if full: coarse = torch.where(_some(x, .5, g), (coarse > .4).float(), coarse)
     coarse = F.interpolate(coarse, 28, mode='bicubic').clamp(0, 1)
@@ -154,21 +160,22 @@ def _change_strokes(x: Tensor, g: Generator, full=True) -> Tensor:
     hard, middle, slope = _some(x, .5, g), _between(x, .3, .55, g), _between(x, 1, 5, g)
     x = torch.where(hard, ((x - middle)*slope + .5).clamp(0, 1), x)
     x = torch.where(_some(x, .1, g), (1.3*F.avg_pool2d(x, 3, 1, 1)).clamp(0, 1), x)
-    uneven = torch.randn(len(x), 1, 14, 14, generator=g)
+    uneven = x.new_empty(len(x), 1, 14, 14).normal_(generator=g)
     uneven = 1 + .35*F.interpolate(uneven, 28, mode='bilinear')
     return torch.where(_some(x, .2, g), (x*uneven).clamp(0, 1), x)
 
 # %% ../nbs/11_distort.ipynb #f14ef8d5
 def _residue(x: Tensor, g: Generator, full=True) -> Tensor:
     "Add the faults that preparation may leave, in shares of the images."
-    x, at = _change_strokes(x, g, full), torch.arange(28.)
-    gaps = (torch.rand(len(x), 1, 9, 9, generator=g) < .03).float()
-    specks = torch.rand(len(x), 1, 28, 28, generator=g) < .006
+    x, at = _change_strokes(x, g, full), torch.arange(28, device=x.device)
+    gaps = (x.new_empty(len(x), 1, 9, 9).uniform_(generator=g) < .03).to(x)
+    specks = x.new_empty(len(x), 1, 28, 28).uniform_(generator=g) < .006
     x = torch.where(_some(x, .1, g), x*(1 - F.interpolate(gaps, 28)), x)
     speckled, grey = _some(x, .07, g), _between(x, 0, 1, g)
     x = torch.where(speckled, torch.maximum(x, specks*grey), x)
     row, col = _between(x, 3, 25, g).floor(), _between(x, 3, 25, g).floor()
-    line = .8*((at[:, None] == row) & ((at - col).abs() < _between(x, 2, 7, g)))
+    line = (at[:, None] == row) & ((at - col).abs() < _between(x, 2, 7, g))
+    line = .8*line.to(x.dtype)
     lined, across = _some(x, .06, g), _some(x, .5, g)
     line = torch.where(across, line, line.transpose(2, 3))
     return torch.where(lined, torch.maximum(x, line), x)

@@ -127,7 +127,7 @@ def steps(
 ) -> Iterator[Tensor]:  # (bs,) int64 a step: the numbers of its images
     "Draw the batches of a whole run, in the order that `fit` draws them."
     generator = torch.Generator().manual_seed(recipe.seed) if recipe.shuffle else None
-    numbers = torch.arange(n)
+    numbers = torch.arange(n, device='cpu')
     for _ in range(recipe.epochs):
         for batch, _ in batches(numbers, numbers, recipe.bs, generator): yield batch
 

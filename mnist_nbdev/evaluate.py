@@ -16,7 +16,7 @@ from torch import Tensor
 # %% ../nbs/05_evaluate.ipynb #1acaff5a
 def _as_tensor(t: Tensor | np.ndarray) -> Tensor:
     "Give the numbers as a tensor; reversed NumPy arrays, `a[::-1]`, are copied."
-    return torch.as_tensor(t if isinstance(t, Tensor) else np.ascontiguousarray(t))
+    return t if isinstance(t, Tensor) else torch.from_numpy(np.ascontiguousarray(t))
 
 def _paired(
     scores: Tensor | np.ndarray, y: Tensor | np.ndarray
@@ -73,8 +73,8 @@ def roc(
                          'all labels are the same.')
     order = z.argsort(descending=True)
     z, y = z[order], y[order]
-    last = torch.cat([z[1:] != z[:-1], torch.tensor([True])])  # of each group of ties
-    start = torch.zeros(1, dtype=torch.float64)
+    end, start = y.new_ones(1), y.new_zeros(1)
+    last = torch.cat([z[1:] != z[:-1], end == 1])  # of each group of ties
     fpr = torch.cat([start, (1 - y).cumsum(0)[last]])/(1 - y).sum()
     tpr = torch.cat([start, y.cumsum(0)[last]])/y.sum()
     return fpr, tpr
@@ -113,7 +113,7 @@ def reliability(
     "Compare stated probabilities with what came true; raises `ValueError`."
     if bins < 1: raise ValueError(f'There must be at least one bin, not {bins}.')
     p, y = _stated(p, y)
-    ends = torch.linspace(0, 1, bins + 1, dtype=torch.float64)
+    ends = torch.linspace(0, 1, bins + 1, dtype=p.dtype, device=p.device)
     which = torch.bucketize(p, ends[1:-1])
     count = torch.bincount(which, minlength=bins)
     stated = torch.bincount(which, weights=p, minlength=bins)/count

@@ -115,7 +115,8 @@ def _patches(size: int) -> Tensor:
     if size < 1 or size % 2 == 0:
         raise ValueError(f'A patch cannot have a side of {size} pixels: '
                          'choose 1, 3, 5, …')
-    row, col = torch.arange(784)//28, torch.arange(784)%28
+    pixel = torch.arange(784, device='cpu')
+    row, col = pixel//28, pixel%28
     near_row = (row[:, None] - row).abs() <= size//2
     return near_row & ((col[:, None] - col).abs() <= size//2)
 

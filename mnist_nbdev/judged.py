@@ -16,7 +16,7 @@ from PIL import Image
 
 from .evaluate import ece
 from .predict import predict
-from .ship import load_model
+from .ship import _model
 from .uploads import make_upload, save
 
 # %% ../nbs/30_judged.ipynb #6974ce5a
@@ -39,8 +39,8 @@ def ask_all(
     "Ask each model which digit an image shows."
     squeezed = torch.from_numpy(naive(image)).reshape(1, 784)
     p = np.full(len(COLUMNS), np.nan)
-    p[0] = torch.sigmoid(load_model('recipe')(squeezed)).item()
-    load_model('cnn')  # if it is missing, the error is not the image's
+    p[0] = torch.sigmoid(_model('recipe')(squeezed)).item()
+    _model('cnn')  # if it is missing, the error is not the image's
     try: by_cnn = predict(image, 'cnn')
     except ValueError: return p, False, None
     answers = [predict(by_cnn.pixels, name) for name in ('recipe', 'linear')] + [by_cnn]

@@ -42,9 +42,8 @@ def init_linear(
 ) -> Linear:  # w (n, 1) and b (1,), float32
     "Draw the weights, then the bias, from a standard normal distribution."
     generator = torch.Generator().manual_seed(seed)
-    w = torch.randn(n, 1, generator=generator)
-    b = torch.randn(1, generator=generator)
-    return Linear(w, b)
+    form = dict(generator=generator, dtype=torch.float32, device='cpu')
+    return Linear(w=torch.randn(n, 1, **form), b=torch.randn(1, **form))
 
 # %% ../nbs/03_linear.ipynb #10d2e011
 def zero_linear(
@@ -52,7 +51,8 @@ def zero_linear(
     k: int = 1,  # logits: 1 for threes and sevens, 10 for digits
 ) -> Linear:  # w (n, k) and b (k,), float32
     "Make a linear model whose parameters are all zero."
-    return Linear(torch.zeros(n, k), torch.zeros(k))
+    form = dict(dtype=torch.float32, device='cpu')
+    return Linear(w=torch.zeros(n, k, **form), b=torch.zeros(k, **form))
 
 # %% ../nbs/03_linear.ipynb #629cee0e
 def _mnist_value(

@@ -14,7 +14,7 @@ from torch import Tensor
 from .linear import Linear
 from .nets import scope_logit, three_logit
 from .prepare import Box, Prepared, prepare
-from .ship import load_model
+from .ship import _model
 
 # %% ../nbs/23_predict.ipynb #1f3e3db1
 @torch.no_grad()
@@ -23,8 +23,8 @@ def ask(
     model: str | Linear = 'linear',  # one of `MODELS`, or a linear model of your own
 ) -> tuple[Tensor, Tensor]:  # (n, 1) logits of "three, not seven", (n, 10) of all ten
     "Ask a model which of the two digits it is, and the network which of ten."
-    ten = torch.cat([load_model('cnn')(xb) for xb in x.split(64)])  # fits the cache
-    net = load_model(model)
+    ten = torch.cat([_model('cnn')(xb) for xb in x.split(64)])  # fits the cache
+    net = _model(model)
     if isinstance(net, Linear): three = net(x.to(net.w.dtype))
     else: three = three_logit(ten if model == 'cnn' else net(x))
     return three, ten
@@ -75,5 +75,5 @@ def predict(
 
     Raises `ValueError` for what is no image, for one without ink, and for a model
     that is not there."""
-    load_model(model)  # before any work
+    _model(model)  # before any work
     return _decide(prepare(image), model)

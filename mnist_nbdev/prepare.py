@@ -18,7 +18,7 @@ from PIL import Image
 
 from .distort import centre_by_mass, crop_to_ink, scale_to
 from .read import to_image, to_pixels
-from .ship import load_model
+from .ship import _model
 
 # %% ../nbs/22_prepare.ipynb #c0457a75
 _COARSE = 240  # the longer side of the picture in which a digit is looked for
@@ -272,7 +272,7 @@ _SURE = 6.  # the most that a verdict can be
 @torch.no_grad()
 def _judge(x: np.ndarray) -> float:
     "Say how surely (28, 28) pixels are a digit, any digit: at most `_SURE`."
-    z = load_model('cnn')(torch.from_numpy(x).reshape(1, 784)).double()
+    z = _model('cnn')(torch.from_numpy(x).reshape(1, 784)).double()
     p, digit = z.softmax(1).max(1)
     return min(_SURE, torch.logit(p, 1e-9).item()) - (digit.item() == 1)
 

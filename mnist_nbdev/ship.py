@@ -9,6 +9,7 @@ __all__ = ['NETS', 'MODELS', 'train_recipe', 'train_linear', 'train_net', 'read_
 # %% ../nbs/12_ship.ipynb #5b1b0004
 import os
 from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 from .data import ASSETS, Digits, load_mnist, load_sample
 from .distort import augment, digit_loss, neither
-from .linear import Linear, bce_loss, init_linear
+from .linear import Linear, bce_loss, init_linear, zero_linear
 from .nets import cnn, mlp
 from .train import fit
 
@@ -39,7 +40,7 @@ def train_linear() -> Linear:  # in double precision
     copies = [augment(data.train_x, generator, clean=.7, strength=.3) for _ in range(4)]
     x, y = torch.cat(copies), data.train_y.repeat(4, 1)
     distorted = Digits(*_in_double([x, y, data.valid_x, data.valid_y]))
-    model = Linear(*_in_double([torch.zeros(784, 1), torch.zeros(1)]))
+    model = Linear(*_in_double(zero_linear()))
     for epochs, lr in ((25, 1.), (5, .2)):
         fit(distorted, epochs, lr, model=model, loss=bce_loss, shuffle=True)
     return model
@@ -62,11 +63,12 @@ _OTHERS = 96  # images of no digit beside them
 def _mixed(x: Tensor, y: Tensor, others: Tensor, generator: torch.Generator,
            clean: float = .3) -> Iterator[tuple[Tensor, Tensor]]:
     "Make the batches of an epoch: digits and images of no digit, all distorted."
-    none = torch.full((_OTHERS,), -1)
-    order = torch.randperm(len(x), generator=generator)
+    none = y.new_full((_OTHERS,), -1)
+    order = torch.randperm(len(x), generator=generator, device=x.device)
     for i in range(len(x)//_BATCH):
         digits = order[i*_BATCH:(i + 1)*_BATCH]
-        other = torch.randint(len(others), (_OTHERS,), generator=generator)
+        other = torch.randint(len(others), none.shape, generator=generator,
+                              device=x.device)
         xb = augment(torch.cat([x[digits], others[other]]), generator, clean)
         yield xb, torch.cat([y[digits], none])
 
@@ -135,27 +137,26 @@ def load_net(
     "Load a trained network; raises `ValueError` for weights that are not its own."
     if name not in NETS:
         raise ValueError(f'No network {name!r}: choose one of {", ".join(NETS)}.')
-    net, tensors = NETS[name](), _read_tensors(path or _shipped(name))
+    with torch.device('meta'): net = NETS[name]().float()  # shapes, and no numbers yet
+    tensors = _read_tensors(path or _shipped(name))
     if _form(tensors) != _form(net.state_dict()):
         raise ValueError(f'{path or name} does not hold '
                          f'the weights of the network {name!r}.')
-    net.load_state_dict(tensors)
+    net.load_state_dict(tensors, assign=True)
     return net.requires_grad_(False).eval()
 
 # %% ../nbs/12_ship.ipynb #6f9b5287
 MODELS = ('linear', 'cnn', 'mlp', 'recipe')  # the models that ship
 
 @cache
+@torch.inference_mode(False)  # whatever the caller does, it can be trained later
 def _read_model(name: str) -> Linear | nn.Module:
     "Read a model that ships, once."
     if name in NETS: return load_net(name)
     return read_weights(_shipped(name))
 
-def load_model(
-    # one of `MODELS`; or a linear model of your own, which is given back
-    name: str | Linear = 'linear',
-) -> Linear | nn.Module:  # images (n, 784) to logits: (n, 1), or (n, 10) of a network
-    "Load a model; raises `ValueError` for another name or shape."
+def _model(name: str | Linear) -> Linear | nn.Module:
+    "Find a model that is only to be asked; raises `ValueError` as `load_model` does."
     if isinstance(name, Linear):
         if name.w.shape == (784, 1): return name
         shape = tuple(name.w.shape)
@@ -163,6 +164,14 @@ def load_model(
     if name not in MODELS:
         raise ValueError(f'No model {name!r}: choose one of {", ".join(MODELS)}.')
     return _read_model(name)
+
+def load_model(
+    # one of `MODELS`; or a linear model of your own, which is given back
+    name: str | Linear = 'linear',
+) -> Linear | nn.Module:  # images (n, 784) to logits: (n, 1), or (n, 10) of a network
+    "Load a model for you to change; raises `ValueError` for another name or shape."
+    model = _model(name)
+    return model if model is name else deepcopy(model)
 
 # %% ../nbs/12_ship.ipynb #5b1b2001
 def _write_whole(path: Path, data: bytes) -> None:

@@ -28,7 +28,7 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:  # (xb, yb), not copied if the order is kept
     "Cut images and labels into batches."
     if generator is None: return zip(x.split(bs), y.split(bs))
-    order = torch.randperm(len(x), generator=generator)
+    order = torch.randperm(len(x), generator=generator, device=generator.device)
     return ((x.index_select(0, i), y.index_select(0, i)) for i in order.split(bs))
 
 # %% ../nbs/04_train.ipynb #4d31720d
