@@ -151,8 +151,8 @@ def _refit(x: Tensor, g: Generator) -> Tensor:
 # %% ../nbs/11_distort.ipynb #d157b046
 def _change_strokes(x: Tensor, g: Generator, full=True) -> Tensor:
     "Make pixels coarse, edges hard or soft, ink uneven, in shares of the images."
-    drawn = dict(size=(), generator=g, device=g.device)
-    across = int(torch.randint(10, 23, **drawn)) if full else 11
+    across = 11
+    if full: across = int(torch.randint(10, 23, (), generator=g, device=g.device))
     coarse = F.interpolate(x, across, mode='area')
     if full: coarse = torch.where(_some(x, .5, g), (coarse > .4).float(), coarse)
     coarse = F.interpolate(coarse, 28, mode='bicubic').clamp(0, 1)

@@ -42,8 +42,9 @@ def init_linear(
 ) -> Linear:  # w (n, 1) and b (1,), float32
     "Draw the weights, then the bias, from a standard normal distribution."
     generator = torch.Generator().manual_seed(seed)
-    form = dict(generator=generator, dtype=torch.float32, device='cpu')
-    return Linear(w=torch.randn(n, 1, **form), b=torch.randn(1, **form))
+    w = torch.randn(n, 1, generator=generator, dtype=torch.float32, device='cpu')
+    b = torch.randn(1, generator=generator, dtype=torch.float32, device='cpu')
+    return Linear(w, b)
 
 # %% ../nbs/03_linear.ipynb #10d2e011
 def zero_linear(
@@ -51,8 +52,8 @@ def zero_linear(
     k: int = 1,  # logits: 1 for threes and sevens, 10 for digits
 ) -> Linear:  # w (n, k) and b (k,), float32
     "Make a linear model whose parameters are all zero."
-    form = dict(dtype=torch.float32, device='cpu')
-    return Linear(w=torch.zeros(n, k, **form), b=torch.zeros(k, **form))
+    w = torch.zeros(n, k, dtype=torch.float32, device='cpu')
+    return Linear(w, w.new_zeros(k))
 
 # %% ../nbs/03_linear.ipynb #629cee0e
 def _mnist_value(

@@ -59,10 +59,10 @@ def init_mlp(
 ) -> Mlp:  # w1 (n, hidden), b1 (hidden,), w2 (hidden, outputs), b2 (outputs,), float32
     "Draw the weights as He et al. (2015) do; the biases are zero."
     generator = torch.Generator().manual_seed(seed)
-    form = dict(generator=generator, dtype=torch.float32, device='cpu')
-    w1 = (2/n)**.5*torch.randn(n, hidden, **form)
-    w2 = (2/hidden)**.5*torch.randn(hidden, outputs, **form)
-    return Mlp(w1, w1.new_zeros(hidden), w2, w2.new_zeros(outputs))
+    b1 = torch.zeros(hidden, dtype=torch.float32, device='cpu')
+    w1 = (2/n)**.5*b1.new_empty(n, hidden).normal_(generator=generator)
+    w2 = (2/hidden)**.5*b1.new_empty(hidden, outputs).normal_(generator=generator)
+    return Mlp(w1, b1, w2, b1.new_zeros(outputs))
 
 # %% ../nbs/10_nets.ipynb #ef50eb81
 def log_softmax(

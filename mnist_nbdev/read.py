@@ -6,8 +6,10 @@
 __all__ = ['FORMATS', 'MAX_BYTES', 'MAX_PIXELS', 'read_image', 'to_image', 'to_pixels', 'load_digits', 'download_sample']
 
 # %% ../nbs/21_read.ipynb #ceea4b32
+import base64
 import io
 import os
+import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,7 +17,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from math import ceil, prod
 from pathlib import Path
-from threading import Lock
 from typing import Any, TextIO
 
 import numpy as np
@@ -59,13 +60,14 @@ def _check_file(path: Path, most: int = MAX_BYTES) -> None:
 def _read_file(path: Path) -> bytes:
     "Read a file, a byte more than `MAX_BYTES` at the most."
     with _refusing(f'The file {str(path)[:100]!r}'):
+        path = path.expanduser()
         _check_file(path)
         with path.open('rb') as file: return file.read(MAX_BYTES + 1)
 
 # %% ../nbs/21_read.ipynb #011ea780
 _MARKS = {  # near the beginning of files that are no image, in lower case
-    b'ftypheic': 'a HEIC photo', b'ftypmif1': 'a HEIC photo',
-    b'ftypavif': 'an AVIF image', b'<svg': 'an SVG drawing',
+    **dict.fromkeys((b'ftyphei', b'ftyphev', b'ftypmif1', b'ftypmsf1'), 'a HEIC photo'),
+    b'ftypavi': 'an AVIF image', b'<svg': 'an SVG drawing',
     b'<html': 'a web page', b'<!doctype html': 'a web page',
     b'%pdf': 'a PDF document', b'pk\3\4': 'a zip archive',
 }
@@ -143,8 +145,19 @@ def _open(data: bytes) -> ImageFile.ImageFile:
     return image
 
 # %% ../nbs/21_read.ipynb #97743581
+def _decode_heic(data: bytes) -> Image.Image:
+    "Decode a HEIC photo where pillow-heif is installed; else raise Pillow's error."
+    try:
+        from pillow_heif import open_heif
+    except ImportError as error: raise UnidentifiedImageError from error
+    photo = open_heif(data, convert_hdr_to_8bit=True)
+    width, height = photo.size
+    _check_size(width, height, _MAX_PIXELS_OF['WEBP'])
+    return photo.to_pillow()
+
 def _decode(data: bytes) -> Image.Image:
     "Decode the first image in a file; raises Pillow's errors for one that is damaged."
+    if _name_kind(data) == 'a HEIC photo': return _decode_heic(data)
     image = _open(data)
     longest = max(image.size)
     if image.format == 'JPEG' and longest > _MAX_SIDE:
@@ -164,32 +177,36 @@ def _explain(error: Exception, data: bytes) -> str:
     why = f'the file is damaged ({_brief(error)}). Save it again, as PNG or JPEG'
     if isinstance(error, UnidentifiedImageError):
         formats = f'{", ".join(FORMATS[:-1])} or {FORMATS[-1]}'
-        why = f'it is {_name_kind(data)}. Send a {formats} file'
+        kind = _name_kind(data)
+        why = f'it is {kind}. Send a {formats} file'
+        if 'HEIC' in kind: why += ', or install pillow-heif'
     if isinstance(error, Image.DecompressionBombError):
         why = f'it claims to be larger than a photo. Send at most {MAX_PIXELS:,} pixels'
     return f'This cannot be read as an image: {why}.'
 
-# %% ../nbs/21_read.ipynb #695f31b7
-_ONE_AT_A_TIME = Lock()  # the filters of warnings are shared by all threads
-
-@contextmanager
-def _alone_and_quiet() -> Iterator[None]:
-    "Let one decoder work at a time, without warnings."
-    with _ONE_AT_A_TIME, warnings.catch_warnings(action='ignore'): yield
-
 # %% ../nbs/21_read.ipynb #e829a5af
+def _find_source(text: str) -> Path | bytes:
+    "Take text for a path, or for a data URL; raises `ValueError` for other things."
+    if text.startswith(('http:', 'https:')):
+        raise ValueError('This is a web address: save the image, and send the file.')
+    if re.match(r'(iVBORw0KGgo|/9j/|R0lGOD|UklGR)[\w+/]{60}', text):
+        raise ValueError('This is base64 text: send base64.b64decode(text).')
+    if not text.startswith('data:'): return Path(text)
+    if len(text) > 2*MAX_BYTES: raise ValueError('This data URL is too long.')
+    with _refusing('This data URL'):
+        return base64.b64decode(text.partition(';base64,')[2], validate=True)
+
 def read_image(
     source: str | os.PathLike | bytes | bytearray | memoryview,  # a path, or bytes
 ) -> Image.Image:  # its first one; a large JPEG reduced to `_MAX_SIDE` or a bit more
     "Read an image file; raises `ValueError` if it is missing, damaged or no image."
-    if isinstance(source, str) and source.startswith(('http:', 'https:', 'data:')):
-        raise ValueError('This is a web address: save the image, and send the file.')
-    if isinstance(source, (str, os.PathLike)): source = _read_file(Path(source))
+    if isinstance(source, str): source = _find_source(source)
+    if isinstance(source, os.PathLike): source = _read_file(Path(source))
     if memoryview(source).nbytes > MAX_BYTES:
         raise ValueError(f'The image has more than {MAX_BYTES:,} bytes.')
     data = bytes(source)
     try:
-        with _alone_and_quiet(): return _decode(data)
+        return _decode(data)
     except Exception as error:  # Pillow's decoders can fail in any way
         raise ValueError(_explain(error, data)) from error
 
@@ -197,6 +214,7 @@ def read_image(
 def _to_numpy(array: Any) -> np.ndarray:
     "Bring an array or tensor to NumPy, without axes of one; a row of 784 as (28, 28)."
     with _refusing(f'This {type(array).__name__}'):
+        if not hasattr(array, 'shape'): array = np.asarray(array)
         n, most = prod(array.shape), 4*MAX_PIXELS
         if n > most: raise ValueError(f'it has {n:,} numbers, and {most:,} is the most')
         if hasattr(array, 'detach'):
@@ -208,33 +226,38 @@ def _to_numpy(array: Any) -> np.ndarray:
     return a.reshape(28, 28) if a.shape in ((784,), (1, 784), (784, 1)) else a
 
 # %% ../nbs/21_read.ipynb #78189586
-def _check_values(a: np.ndarray) -> None:
-    "Raise `ValueError` for anything but uint8, bool, and floats between 0 and 1."
-    if a.dtype in (np.uint8, bool): return
-    floats = np.issubdtype(a.dtype, np.floating)
-    if floats and a.min() >= 0 and a.max() <= 1: return  # false for NaN
-    span = f' from {a.min():.4g} to {a.max():.4g}' if floats else ''
-    raise ValueError('An array must hold uint8, or floats between 0 and 1 without NaN; '
-                     f'this one holds {str(a.dtype)[:50]}{span}.')
+def _white_of(a: np.ndarray) -> int:
+    "Find the number that stands for white; raises `ValueError` where nobody can say."
+    span = ''
+    if a.dtype.kind in 'buif':  # bool, whole numbers, floats
+        low, high = a.min(), a.max()
+        whites = (1, 255) if a.dtype.kind == 'f' else (1, 255, 4095, 65535)
+        for white in whites:
+            if low >= 0 and high <= white: return white  # false for NaN
+        span = f' from {low:.4g} to {high:.4g}'
+    raise ValueError('An array must hold numbers from 0 to 1 or from 0 to 255, without '
+                     f'NaN; this one holds {str(a.dtype)[:50]}{span}. '
+                     '(a - a.min())/(a.max() - a.min()) scales it.')
 
 # %% ../nbs/21_read.ipynb #6a06c42d
 def _array_to_image(array: Any) -> Image.Image:
     "Make an image of an array; raises `ValueError` for a wrong shape, type or range."
     a = _to_numpy(array)
     if a.ndim < 2 or a.shape[2:] not in ((), (3,), (4,)) or 0 in a.shape:
-        raise ValueError(f'An array of shape {str(tuple(array.shape))[:100]} is not an '
+        raise ValueError(f'An array of shape {str(a.shape)[:100]} is not an '
                          'image: send (height, width), or (height, width, 3 or 4).')
     height, width = a.shape[:2]
     _check_size(width, height)
-    grey = 'F' if np.issubdtype(a.dtype, np.floating) else 'L'
+    white = _white_of(a)
+    grey = 'F' if a.dtype.kind == 'f' or white > 255 else 'L'
     mode = grey if a.ndim == 2 else 'RGB' if a.shape[2] == 3 else 'RGBA'
     image = Image.new(mode, (width, height))
     rows = 1_000_000//width + 1
     for top in range(0, height, rows):
         band = a[top:top + rows]
-        _check_values(band)
-        if mode == 'F': band = band.astype(np.float32)
-        elif band.dtype != np.uint8: band = (band*255. + .5).astype(np.uint8)
+        if mode == 'F': band = band.astype(np.float32)/np.float32(white)
+        elif white == 1 or a.dtype != np.uint8:
+            band = (band*(255/white) + .5).astype(np.uint8)
         image.paste(Image.fromarray(np.ascontiguousarray(band)), (0, top))
     return image
 
@@ -249,20 +272,22 @@ def _from_sketch(sketch: dict) -> Any:
 
 # %% ../nbs/21_read.ipynb #d12cc48f
 def to_image(
-    # a path, bytes, an open file, a PIL image, a NumPy array, a PyTorch tensor,
-    # or the value of a Gradio canvas
+    # a path, a data URL, bytes, an open file, a PIL image, a NumPy array, a PyTorch
+    # tensor, lists of numbers, or the value of a Gradio canvas
     anything: Any,
 ) -> Image.Image:  # of any mode
     "Make an image of whatever holds one; raises `ValueError` for what does not."
     if isinstance(anything, dict): anything = _from_sketch(anything)
     if hasattr(anything, 'read'):
-        with _refusing('This file'): anything = anything.read(MAX_BYTES + 1)
+        with _refusing('This file'):
+            if anything.seekable(): anything.seek(0)
+            anything = anything.read(MAX_BYTES + 1)
         if isinstance(anything, str):
             raise ValueError("This file is open as text: open it with mode 'rb'.")
     if isinstance(anything, Image.Image): return anything
     if isinstance(anything, (str, os.PathLike, bytes, bytearray, memoryview)):
         return read_image(anything)
-    if isinstance(anything, np.ndarray) or hasattr(anything, 'detach'):
+    if isinstance(anything, (list, tuple)) or hasattr(anything, '__array__'):
         return _array_to_image(anything)
     raise ValueError(f'A {type(anything).__name__} is not an image: '
                      'send a path, bytes, a PIL image or an array.')
@@ -289,7 +314,7 @@ def _bands(image: Image.Image, multiple: int = 1) -> Iterator[tuple[int, Image.I
 def _shrink_image(image: Image.Image) -> Image.Image:
     "Shrink an image to `_MAX_SIDE`; raises `ValueError` if it is too large or damaged."
     _check_size(*image.size, _MAX_PIXELS_OF.get(image.format or '', MAX_PIXELS))
-    with _refusing('This image'), _alone_and_quiet():
+    with _refusing('This image'):
         image.load()  # somebody may have opened it only
         k = max(1, max(image.size)//_MAX_SIDE)  # one pixel of each k by k, their mean
         mode = _simplify(image.crop((0, 0, 1, 1))).mode
@@ -326,7 +351,7 @@ def to_pixels(
 ) -> np.ndarray:  # (h, w) or (h, w, 3) float32 in [0, 1], 1 is white, h, w <= 1,280
     "Make an image upright, opaque and small; raises `ValueError` when it is damaged."
     small = _shrink_image(image)
-    with suppress(Exception), _alone_and_quiet():  # some notes cannot be read
+    with suppress(Exception):  # some notes cannot be read
         small.getexif()[0x0112] = image.getexif().get(0x0112, 1)
     small = ImageOps.exif_transpose(small)
     if small.mode == 'F': return np.asarray(small)/np.float32(_full_scale(image))
@@ -456,7 +481,7 @@ def load_digits(
     except Exception as error:  # a damaged zip can fail in a dozen ways
         raise ValueError(f'{path} cannot be read: {error}') from error
     x = to_floats(_ink_on_black(np.concatenate(classes)))
-    y = [torch.full((len(c), 1), label) for c, label in zip(classes, (1., 0., 1., 0.))]
+    y = [x.new_full((len(c), 1), label) for c, label in zip(classes, (1., 0., 1., 0.))]
     n = len(classes[0]) + len(classes[1])
     return Digits(x[:n], torch.cat(y[:2]), x[n:], torch.cat(y[2:]))
 
