@@ -6,6 +6,8 @@
 __all__ = ['ASSETS', 'read_bundled', 'to_floats', 'Digits', 'load_sample', 'show_images', 'load_mnist']
 
 # %% ../nbs/00_data.ipynb #3ecf5e20
+import os
+from functools import partial
 from importlib.resources import files
 from math import ceil
 from pathlib import Path
@@ -111,3 +113,7 @@ def _load_all(split: str, n: int) -> tuple[Tensor, Tensor]:
 def load_mnist() -> Digits:  # x (60000, 784) and (10000, 784) float32; y (n,) int64
     "Load all ten digits of MNIST, in MNIST's own order."
     return Digits(*_load_all('train', 60_000), *_load_all('valid', 10_000))
+
+# %% ../nbs/00_data.ipynb #a1400002
+if hasattr(os, 'register_at_fork'):  # not on Windows
+    os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
