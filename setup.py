@@ -12,6 +12,7 @@ config.read(here/'settings.ini', encoding='utf-8')
 cfg = config['DEFAULT']
 readme = (here/'README.md').read_text(encoding='utf-8')
 statuses = ['Planning', 'Pre-Alpha', 'Alpha', 'Beta', 'Production/Stable', 'Mature']
+oldest, newest = (int(cfg[key].split('.')[1]) for key in ('min_python', 'max_python'))
 extras = [key for key in cfg if key.endswith('_requirements')]
 
 setuptools.setup(
@@ -30,10 +31,12 @@ setuptools.setup(
         'Intended Audience :: ' + cfg['audience'],
         'Natural Language :: ' + cfg['language'],
         'Programming Language :: Python :: 3',
+        *(f'Programming Language :: Python :: 3.{minor}'
+          for minor in range(oldest, newest + 1)),
     ],
     packages=[cfg['lib_path']],
     package_data={cfg['lib_path']: ['assets/*', 'py.typed']},
-    python_requires='>=' + cfg['min_python'],
+    python_requires=f'>=3.{oldest},<3.{newest + 1}',
     install_requires=shlex.split(cfg['requirements']),
     extras_require={
         key.removesuffix('_requirements'): shlex.split(cfg[key]) for key in extras

@@ -5,17 +5,20 @@
 #   ./setup.sh nbdev_test         run every notebook as a test
 #   source setup.sh               leave the environment active in this shell
 #
-# It needs Python 3.11 or newer. It does nothing when .venv is up to date, and may be interrupted
-# and run again.
+# It takes a Python of the range that settings.ini states (min_python to max_python). It does
+# nothing when .venv is up to date, and may be interrupted and run again.
 
 _mnist_say() { echo "setup.sh: $*" >&2; }
 
-_mnist_python() {  # the first Python that is new enough
-    local python
-    for python in "${PYTHON:-python3}" python3.13 python3.12 python3.11 python; do
-        "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$python"; return; }
+_mnist_python() {  # the first Python in the range
+    local python oldest newest
+    oldest=$(sed -n 's/^min_python = 3\.//p' settings.ini)
+    newest=$(sed -n 's/^max_python = 3\.//p' settings.ini)
+    for python in "${PYTHON:-python3}" $(seq -f python3.%g "$newest" -1 "$oldest") python; do
+        "$python" -c "import sys; sys.exit(not (3, $oldest) <= sys.version_info[:2] <= (3, $newest))" 2>/dev/null &&
+            { echo "$python"; return; }
     done
-    _mnist_say "No Python 3.11 or newer was found. Install one, or name it: PYTHON=/path/to/python3 ./setup.sh"
+    _mnist_say "No Python 3.$oldest to 3.$newest was found. Install one, or name it: PYTHON=/path/to/python3 ./setup.sh"
     return 1
 }
 
@@ -47,7 +50,6 @@ _mnist_install() {  # in a subshell, in the project's folder
     then _mnist_packages $quiet
     else false
     fi || { _mnist_say "The installation failed; the lines above say why. Mend that and run setup.sh again."; return 1; }
-    [ ! -e .git ] || git config --local include.path ../.gitconfig || true  # merges of notebooks by nbdev
     printf '%s\n%s\n' "$machine" "$wanted" > .venv/setup-stamp
     _mnist_say "Ready."
 }

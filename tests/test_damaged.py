@@ -200,7 +200,7 @@ SKETCHES = THINGS.map(lambda a: {'background': None, 'layers': [], 'composite': 
 
 def highest():
     "The most megabytes that this process held."
-    status = Path('/proc/self/status').read_text()
+    status = Path('/proc/self/status').read_text('utf-8')
     return int(re.search(r'VmHWM:\s+(\d+)', status)[1])/1000
 
 
@@ -215,7 +215,7 @@ def is_sentence(text):
 def judge(thing, capfd):
     "The answer must be 28x28 in [0, 1] or a sentence, soon, in little memory, quietly."
     before = resident()
-    Path('/proc/self/clear_refs').write_text('5')  # forget the highest
+    Path('/proc/self/clear_refs').write_text('5', 'utf-8')  # forget the highest
     began = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')

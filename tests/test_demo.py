@@ -47,7 +47,7 @@ def demo():
         port = probe.getsockname()[1]
     env = os.environ | {'GRADIO_SERVER_PORT': str(port)}
     address = f'http://127.0.0.1:{port}/'
-    with tempfile.TemporaryFile('w+') as said:
+    with tempfile.TemporaryFile('w+', encoding='utf-8') as said:
         out = dict(stdout=subprocess.DEVNULL, stderr=said)
         app = subprocess.Popen([sys.executable, 'app.py'], cwd=ROOT, env=env, **out)
         end = time.monotonic() + 120*PATIENCE

@@ -30,7 +30,7 @@ class Run:
 
     def __init__(self, *command, start=('--nproc-per-node', 2), restarts=0, **env):
         words = [*TORCHRUN, '--max-restarts', restarts, *start, '-m', MODULE, *command]
-        self.log = tempfile.TemporaryFile('w+')
+        self.log = tempfile.TemporaryFile('w+', encoding='utf-8')
         said = dict(stdout=self.log, stderr=subprocess.STDOUT)
         env = os.environ | {'OMP_NUM_THREADS': '1'} | env
         self.process = subprocess.Popen([str(word) for word in words], env=env, **said)

@@ -12,6 +12,7 @@ from mnist_nbdev.data import ASSETS
 COMMAND = Path(sys.executable).parent/'mnist_predict'
 THREE = ASSETS/'example-2-three-on-ruled-paper.jpg'
 FIVE = ASSETS/'example-8-five-on-ruled-paper.jpg'
+pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='needs /dev/full')
 
 
 @pytest.mark.parametrize('word, to, status', [

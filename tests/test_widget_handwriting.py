@@ -116,7 +116,7 @@ def test_twenty(box, tmp_path):
     table = tmp_path/coming.value.suggested_filename
     coming.value.save_as(table)
     assert [url for url in requests if not url.startswith('blob:')] == []
-    head, *lines = table.read_text().split()
+    head, *lines = table.read_text('utf-8').split()
     assert head == ','.join(['label', *(f'pixel{i}' for i in range(784))])
     rows = torch.tensor([[int(v) for v in line.split(',')] for line in lines])
     assert rows[:, 0].tolist() == digits

@@ -198,7 +198,7 @@ def test_presets(box):
 @pytest.mark.parametrize('name', LOSSES)
 def test_agrees(box, name):
     "Steps on the page are those of the package, in double precision."
-    told = json.loads((WIDGETS/'digits.json').read_text())
+    told = json.loads((WIDGETS/'digits.json').read_text('utf-8'))
     images = zlib.decompress((WIDGETS/'digits.bin').read_bytes())
     x = torch.tensor(np.frombuffer(images, np.uint8).reshape(-1, 784)/255)
     y = torch.tensor([[float(label == '3')] for label in told['labels']]).double()

@@ -147,7 +147,7 @@ def fingerprint(path):
 
 def is_noted(path):
     "Whether the stored outputs were once seen to be fresh, and nothing changed since."
-    return json.loads(NOTES.read_text()).get(path.stem) == fingerprint(path)
+    return json.loads(NOTES.read_text('utf-8')).get(path.stem) == fingerprint(path)
 
 
 if __name__ == '__main__':
@@ -165,8 +165,8 @@ if __name__ == '__main__':
         checked = pool.map(job, paths)
         results = dict(zip(paths, tqdm(checked, total=len(paths), disable=None)))
     fresh = {p.stem: fingerprint(p) for p in paths if args.update or not results[p]}
-    notes = json.loads(NOTES.read_text()) | fresh
-    NOTES.write_text(json.dumps(notes, indent=1, sort_keys=True) + '\n')
+    notes = json.loads(NOTES.read_text('utf-8')) | fresh
+    NOTES.write_text(json.dumps(notes, indent=1, sort_keys=True) + '\n', 'utf-8')
     for path, stale in results.items():
         print(f'{path.name}: {f"stale outputs in cells {stale}" if stale else "fresh"}')
     sys.exit(any(results.values()) and not args.update)

@@ -1,6 +1,6 @@
-"""Keep every place that names a version in step with constraints.txt.
+"""Keep every place that names a version in step with constraints.txt, settings.ini.
 
-    python tools/pins.py            rewrite requirements.txt, pyproject.toml, README.md
+    python tools/pins.py            rewrite the files that repeat one
     python tools/pins.py --check    fail if one of them is out of step
     python tools/pins.py --freeze   first pin what is installed in this environment
 """
@@ -32,9 +32,9 @@ def name_of(requirement):
     return re.match(r'[\w.-]+', requirement)[0].lower().replace('_', '-')
 
 
-def replaced(path, pattern, new):
-    "A file's text with the one match of a pattern replaced."
-    text = (ROOT/path).read_text('utf-8')
+def replaced(path, pattern, new, text=None):
+    "A file's text, or another, with the one match of a pattern replaced."
+    text = text or (ROOT/path).read_text('utf-8')
     text, n = re.subn(pattern, lambda _: new, text, flags=re.S | re.M)
     if n != 1: raise SystemExit(f'{path} has {n} places like {pattern}, not 1')
     return text
@@ -43,17 +43,24 @@ def replaced(path, pattern, new):
 def derived(pins):
     "Each file that repeats a pin → its text as it should be."
     pinned = {name_of(pin): pin for pin in pins}
-    wanted = shlex.split(get_config().requirements)
+    cfg = get_config()
+    wanted = shlex.split(cfg.requirements)
     runtime = [pinned[name_of(requirement)] for requirement in wanted]
     listed = ''.join(f'    "{pin}",\n' for pin in pins)
     gradio = pinned['gradio'].partition('==')[2]
+    above = f'3.{int(cfg.max_python.removeprefix("3.")) + 1}'
+    project = replaced(
+        'pyproject.toml', r'^constraint-dependencies = \[.*?^\]',
+        f'constraint-dependencies = [\n{listed}]')
     return {
         'requirements.txt': NOTE + '\n'.join(runtime) + '\n',
         'pyproject.toml': replaced(
-            'pyproject.toml', r'^constraint-dependencies = \[.*?^\]',
-            f'constraint-dependencies = [\n{listed}]'),
+            'pyproject.toml', r'^requires-python = .*?$',
+            f'requires-python = ">={cfg.min_python},<{above}"', project),
         'README.md': replaced(
             'README.md', r'^sdk_version: .*?$', f'sdk_version: {gradio}'),
+        'CITATION.cff': replaced(
+            'CITATION.cff', r'^version: .*?$', f'version: {cfg.version}'),
     }
 
 
