@@ -35,7 +35,7 @@ setuptools.setup(
           for minor in range(oldest, newest + 1)),
     ],
     packages=[cfg['lib_path']],
-    package_data={cfg['lib_path']: ['assets/*', 'py.typed']},
+    package_data={cfg['lib_path']: ['assets/*', 'book.mplstyle', 'py.typed']},
     python_requires=f'>=3.{oldest},<3.{newest + 1}',
     install_requires=shlex.split(cfg['requirements']),
     extras_require={

@@ -75,7 +75,7 @@ def at_home(text, home, shown):
 
 def process(cfg):
     "Let nbdev make _proc/ afresh, with links for names and headings for exports."
-    with contextlib.chdir(cfg.nbs_path):  # where book.mplstyle is
+    with contextlib.chdir(cfg.nbs_path):
         proc = proc_nbs(force=True)
     pages = {path: path.read_text('utf-8') for path in proc.rglob('*.ipynb')}
     calls = [re.findall(r'show_doc\(([\w.]+)', text) for text in pages.values()]

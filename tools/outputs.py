@@ -36,8 +36,8 @@ from tqdm import tqdm
 ROOT = Path(__file__).parents[1]
 NOTES = ROOT/'tools'/'outputs.json'
 MADE_FROM = (  # beside the notebook
-    'mnist_nbdev/*.py', 'mnist_nbdev/assets/*', 'nbs/widgets/*', 'nbs/*.json',
-    'nbs/book.mplstyle', 'app.py', 'constraints.txt')
+    'mnist_nbdev/*.py', 'mnist_nbdev/assets/*', 'nbs/widgets/*',
+    'mnist_nbdev/book.mplstyle', 'app.py', 'constraints.txt')
 
 
 def says(cell, what): return re.search(rf'^#\|\s*{what}\s*$', cell.source, re.M)

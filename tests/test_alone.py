@@ -1,0 +1,87 @@
+"""Each chapter runs alone: in an empty folder, with the package from its wheel."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from filelock import FileLock
+from helpers import NOTEBOOKS, PATIENCE, ROOT
+
+NEEDS_A_CLONE = {  # they are about files that only the repository has
+    '27_demo', '28_handwriting', '35_widgets',
+}
+ALONE = [path for path in NOTEBOOKS if path.stem not in NEEDS_A_CLONE]
+QUICK = [path for path in ALONE if path.stem == '00_data']
+OTHERS = [path for path in ALONE if path not in QUICK]
+BESIDE = re.compile(r"\bPath\('([^']+\.(?:json|mplstyle|zip)|widgets/.*?)'\)")
+RUN = """
+import sys
+from pathlib import Path
+import mnist_nbdev, outputs
+assert Path(mnist_nbdev.__file__).is_relative_to(sys.argv[2]), mnist_nbdev.__file__
+outputs.run(Path(sys.argv[1]).resolve())
+"""
+
+
+@pytest.fixture(scope='session')
+def from_wheel(tmp_path_factory):
+    "A folder with the package as its wheel has it."
+    place = tmp_path_factory.getbasetemp().parent/'wheel'
+    with FileLock(f'{place}.lock'):
+        if not place.exists():
+            build = [sys.executable, '-m', 'uv', '--quiet', 'build', '--wheel']
+            subprocess.run([*build, ROOT, '-o', f'{place}-dist'], check=True)
+            [wheel] = place.parent.glob('wheel-dist/*.whl')
+            shutil.unpack_archive(wheel, place, 'zip')
+    return place
+
+
+def run_alone(path, package, folder):
+    "Run a copy of a chapter, as a reader who was sent it."
+    copy = shutil.copy(path, folder)
+    where = os.pathsep.join([str(package), str(ROOT/'tools')])
+    where = dict(cwd=folder, env=os.environ | {'PYTHONPATH': where})
+    command = [sys.executable, '-c', RUN, copy, package]
+    done = subprocess.run(command, **where, capture_output=True, text=True,
+                          timeout=600*PATIENCE)
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize('path', QUICK, ids=lambda path: path.stem)
+def test_alone(from_wheel, tmp_path, path): run_alone(path, from_wheel, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', OTHERS, ids=lambda path: path.stem)
+def test_all_alone(from_wheel, tmp_path, path): run_alone(path, from_wheel, tmp_path)
+
+
+@pytest.mark.parametrize('path', ALONE, ids=lambda path: path.stem)
+def test_no_file_beside(path):
+    "A chapter names no file beside it; what it reads is in the package."
+    cells = nbformat.read(path, 4).cells
+    code = '\n'.join(cell.source for cell in cells if cell.cell_type == 'code')
+    assert BESIDE.findall(code) in ([], ['../../shared/data/hwd1000.zip'])
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_installs_the_package(path):
+    "The first cell of code installs the package where it is missing, and only there."
+    first = next(c for c in nbformat.read(path, 4).cells if c.cell_type == 'code')
+    assert '#| eval: false' in first.source and '%pip install' in first.source
+    assert "if not find_spec('mnist_nbdev')" in first.source
+
+
+def test_odd_folder(from_wheel, tmp_path):
+    "A folder with a space and an umlaut, in the C locale, is no hindrance."
+    folder = tmp_path/'mein Übungsheft'
+    folder.mkdir()
+    chapter = next(path for path in ALONE if path.stem == '03_linear')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('LC_ALL', 'C')
+        patch.setenv('PYTHONUTF8', '0')
+        run_alone(chapter, from_wheel, folder)
