@@ -20,7 +20,7 @@ TOOLS = 'bash cat cksum dirname env git head mkdir rm sed seq sh tail true'.spli
 SET_UP_FROM = 'setup.sh settings.ini setup.py pyproject.toml constraints.txt'.split()
 WHO = ['-c', 'user.name=A', '-c', 'user.email=a@example.com']
 OLDEST, NEWEST = (int(CFG[key].split('.')[1]) for key in ('min_python', 'max_python'))
-STATED_IN = ['CONTRIBUTING.md']
+STATED_IN = ['CONTRIBUTING.md', 'README.md']
 RANGE = [f'3.{minor}' for minor in range(OLDEST, NEWEST + 1)]
 FAKE_PYTHON = f'''#!/usr/bin/env bash
 [ "$1" = -c ] || exit 0
