@@ -7,15 +7,19 @@ __all__ = ['mnist_predict', 'mnist_train']
 
 # %% ../nbs/26_cli.ipynb #4c681e76
 import argparse
+import csv
 import json
 import math
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import suppress
 from functools import wraps
+from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
 
 # %% ../nbs/26_cli.ipynb #96c9e93d
@@ -35,29 +39,68 @@ def _new_parser(name: str, what: str, more: str) -> argparse.ArgumentParser:
     return Parser(name, description=what, epilog=more, formatter_class=keep_lines)
 
 # %% ../nbs/26_cli.ipynb #4dbf2ec3
-def _judge(file: str, model='linear') -> dict:
-    "Ask a model about a file, or standard input for '-'; what is wrong is noted."
-    from mnist_nbdev.predict import predict
-    keys = 'digit', 'probability', 'in_scope', 'any_digit', 'error'
-    record = dict(file=file) | dict.fromkeys(keys)
+_KEYS = 'file', 'model', 'digit', 'probability', 'in_scope', 'any_digit', 'error'
+
+def _judge(file: str, *models) -> list[dict]:  # a record for each model
+    "Ask models about a file, or standard input for '-'; what is wrong is noted."
+    from mnist_nbdev.predict import _decide
+    from mnist_nbdev.prepare import prepare
     image = getattr(sys.stdin, 'buffer', b'') if file == '-' else file
-    try: p = predict(image, model)
-    except ValueError as error: return record | dict(error=str(error))
-    record |= dict(in_scope=p.in_scope, any_digit=p.any_digit if p.is_digit else None)
-    if not p.in_scope: return record
-    return record | dict(digit=p.digit, probability=round(p.probability, 4))
+    names = [model if isinstance(model, str) else 'own' for model in models]
+    empty = [dict.fromkeys(_KEYS) | dict(file=file, model=name) for name in names]
+    try: prepared = prepare(image)
+    except ValueError as error: return [r | dict(error=str(error)) for r in empty]
+    return [r | _noted(_decide(prepared, model)) for r, model in zip(empty, models)]
+
+def _noted(p) -> dict:
+    "What a record says of a `Prediction`."
+    digits = dict(in_scope=p.in_scope, any_digit=p.any_digit if p.is_digit else None)
+    if not p.in_scope: return digits
+    return digits | dict(digit=p.digit, probability=round(p.probability, 4))
 
 # %% ../nbs/26_cli.ipynb #2760f6e4
-def _row(record: dict) -> str:
-    "Write a record as a row of the table."
+def _row(record: dict, model: str | None = None) -> str:
+    "Write a record as a row of the table, with a model's name where there are several."
     answer = 'no answer' if record['error'] else record['digit'] or 'neither'
     probability = f"{record['probability']:.1%}" if record['digit'] else ''
     note = record['error']
     if answer == 'neither':
         digit = record['any_digit']
         note = 'no digit' if digit is None else f'looks like the digit {digit}'
-    what = ': '.join(filter(None, (record['file'], note)))
+    what = ': '.join(filter(None, (model, record['file'], note)))
     return f'{answer:<9}  {probability:>11}  {_printable(what)}'
+
+# %% ../nbs/26_cli.ipynb #a2600002
+_ENDINGS = '.png', '.jpg', '.jpeg', '.gif', '.webp', '.bmp', '.tif', '.tiff', '.heic'
+
+def _files(name: str) -> list[str]:
+    "The images in a folder and below, in order; any other name stands for itself."
+    found = [os.path.join(place, file) for place, _, files in os.walk(name)
+             for file in files if file.lower().endswith(_ENDINGS)]
+    return sorted(found) or [name]
+
+# %% ../nbs/26_cli.ipynb #a2600005
+_FEW = 40  # files that are not worth the start of processes
+_models: list = []  # of a process that was started to judge
+
+def _begin(*models) -> None:
+    "Make this process ready to judge: in one thread, and deaf to Ctrl-C."
+    import torch
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _models[:] = models
+
+def _judge_all(file: str) -> list[dict]: return _judge(file, *_models)
+
+def _judge_each(files: list[str], models: tuple) -> Iterator[list[dict]]:
+    "Judge files in order, on all cores if they are many."
+    if len(files) <= _FEW or '-' in files:
+        yield from (_judge(file, *models) for file in files)
+        return
+    spawn = get_context('spawn')
+    with ProcessPoolExecutor(None, spawn, _begin, models) as pool:
+        try: yield from pool.map(_judge_all, files, chunksize=8)
+        finally: pool.shutdown(cancel_futures=True)
 
 # %% ../nbs/26_cli.ipynb #2974e1cb
 def _leave(number: signal.Signals | None) -> None:
@@ -79,7 +122,7 @@ def _command(main: Callable) -> Callable:
             print(end='', flush=True)  # what argparse has printed
             return status
         except KeyboardInterrupt: status, number = 130, signal.SIGINT
-        except BrokenPipeError: status, number = 141, signal.SIGPIPE
+        except BrokenPipeError: status, number = 141, getattr(signal, 'SIGPIPE', None)
         except OSError as error:
             status, why = 2, f'the output cannot be written: {error.strerror}'
             with suppress(OSError): print(f'{main.__name__}: {why}', file=sys.stderr)
@@ -91,6 +134,7 @@ def _command(main: Callable) -> Callable:
 _PREDICT_MORE = '''examples:
   mnist_predict scan.png photos/*.jpg
   mnist_predict --model cnn --json *.png
+  mnist_predict --model cnn --model linear --csv photos/ > answers.csv
   curl -s example.com/7.png | mnist_predict - && echo "a 3 or a 7"
 
 exit status:
@@ -105,16 +149,40 @@ def _predict_parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     either = parser.add_mutually_exclusive_group().add_argument
     add('files', nargs='+', metavar='FILE',
-        help='an image: PNG, JPEG, GIF, WebP, BMP or TIFF; - is standard input')
-    either('--model', default='linear', choices=('linear', 'cnn', 'mlp', 'recipe'),
-           help='linear (the default), cnn (right more often), mlp or recipe')
+        help='an image: PNG, JPEG, GIF, WebP, BMP or TIFF; a folder of them; or -, '
+             'standard input')
+    either('--model', action='append', choices=('linear', 'cnn', 'mlp', 'recipe'),
+           help='linear (the default), cnn (right more often), mlp or recipe; may be '
+                'given several times')
     either('--weights', metavar='FILE', help='a linear model saved by mnist_train')
-    add('--json', action='store_true',
-        help='print JSON Lines: file, digit, probability, in_scope, any_digit and '
-             'error of each')
+    form = parser.add_mutually_exclusive_group().add_argument
+    form('--json', action='store_true', help='print JSON Lines: ' + ', '.join(_KEYS))
+    form('--csv', action='store_true', help='print the same as a table, CSV')
     return parser
 
 # %% ../nbs/26_cli.ipynb #37f5b005
+def _writer(args: argparse.Namespace, several: bool) -> Callable[[dict], object]:
+    "Choose how a record is printed, and print the head of a table."
+    if args.json: return lambda record: print(json.dumps(record), flush=True)
+    if args.csv:
+        table = csv.DictWriter(sys.stdout, _KEYS, lineterminator='\n')
+        table.writeheader()
+        return table.writerow
+    print('answer     probability  file')
+    def write(record):
+        print(_row(record, record['model'] if several else None), flush=True)
+    return write
+
+def _answer(files: list[str], models: tuple, write: Callable[[dict], object]) -> int:
+    "Write what the models say of each file, and give the exit status."
+    from tqdm import tqdm
+    judged, status = _judge_each(files, models), 0
+    quiet = sys.stdout.isatty() or not sys.stderr.isatty()  # a bar only beside a file
+    for record in chain.from_iterable(tqdm(judged, total=len(files), disable=quiet)):
+        write(record)
+        status = max(status, 2 if record['error'] else int(not record['in_scope']))
+    return status
+
 @_command
 def mnist_predict(
     argv: list[str] | None = None,  # the words after the command; None: of the process
@@ -123,16 +191,12 @@ def mnist_predict(
     parser = _predict_parser()
     args = parser.parse_args(argv)
     from mnist_nbdev.ship import read_weights
-    try: model = read_weights(args.weights) if args.weights is not None else args.model
-    except ValueError as error:
+    models, files = args.model or ['linear'], sum(map(_files, args.files), [])
+    try:
+        if args.weights is not None: models = [read_weights(args.weights)]
+        return _answer(files, tuple(models), _writer(args, len(models) > 1))
+    except (ValueError, BrokenExecutor) as error:
         parser.exit(2, f'{parser.prog}: {_printable(str(error))}\n')
-    if not args.json: print('answer     probability  file')
-    status = 0
-    for file in args.files:
-        record = _judge(file, model)
-        print(json.dumps(record) if args.json else _row(record), flush=True)
-        status = max(status, 2 if record['error'] else int(not record['in_scope']))
-    return status
 
 # %% ../nbs/26_cli.ipynb #aad7bd46
 def _number(kind: type, low: float, high: float = 10**9) -> Callable[[str], float]:

@@ -1,5 +1,6 @@
 """Nothing surprises a caller: whatever their process has set, and whatever they do."""
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import torch
 from helpers import PATIENCE
 from PIL import Image
 
+from mnist_nbdev.cli import _judge
 from mnist_nbdev.data import load_sample
 from mnist_nbdev.linear import bce_loss
 from mnist_nbdev.predict import predict
@@ -58,6 +60,7 @@ DEFAULTS = {
 FORKS = """
 import torch
 from multiprocessing import get_context
+from mnist_nbdev.cli import _judge
 from mnist_nbdev.data import load_sample
 
 torch.set_num_threads(2)
@@ -117,6 +120,7 @@ def test_own_copy():
 def test_gradients_after_inference_mode():
     program = """
 import torch
+from mnist_nbdev.cli import _judge
 from mnist_nbdev.data import load_sample
 from mnist_nbdev.predict import predict
 from mnist_nbdev.ship import load_model
@@ -172,3 +176,19 @@ def test_series():
     row = (255*load_sample().valid_x[-1]).round().long().tolist()
     assert predict(Series(row)).digit == predict(row).digit == 7
     assert torch.equal(predict(Series(row)).pixels, predict(row).pixels)
+
+
+def test_folder_on_all_cores(tmp_path):
+    "A folder is dealt out to processes; each file is answered once, in order."
+    s = load_sample()
+    images = torch.cat([s.valid_x[:25], s.valid_x[-25:]]).reshape(-1, 28, 28)
+    for i, x in enumerate((255*x).byte().numpy() for x in images):
+        Image.fromarray(x).save(tmp_path/f'{i:02d}.png')
+    (tmp_path/'07.png').write_bytes(b'nothing')
+    program = 'import sys; from mnist_nbdev.cli import mnist_predict; mnist_predict()'
+    command = [sys.executable, '-c', program, '--json', str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    files = sorted(tmp_path.iterdir())
+    expected = [json.dumps(_judge(str(file), 'linear')[0]) for file in files]
+    assert done.stdout.splitlines() == expected
+    assert 'Traceback' not in done.stderr
