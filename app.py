@@ -5,19 +5,16 @@ and what happens in the browser in demo.js beside it.
 """
 import ctypes
 import os
+import signal
+import tempfile
 from contextlib import suppress
 from pathlib import Path
+from unittest.mock import patch
 
-# no telemetry; these are to be set before gradio is imported
-os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')
-os.environ.setdefault('HF_HUB_DISABLE_TELEMETRY', '1')
 import anyio
-import gradio as gr
 import torch
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from gradio.route_utils import FnIndexInferError
-from gradio.utils import get_upload_folder
 from gradio_client import handle_file
 
 from mnist_nbdev.answer import answer, facts, for_page
@@ -26,7 +23,15 @@ from mnist_nbdev.read import MAX_BYTES
 from mnist_nbdev.ship import load_model
 from mnist_nbdev.widgets import LOADER, widget_html
 
-ODD = FnIndexInferError, RequestValidationError  # requests that the page does not make
+os.environ.setdefault('GRADIO_ANALYTICS_ENABLED', 'False')  # no telemetry
+os.environ.setdefault('HF_HUB_DISABLE_TELEMETRY', '1')
+private = tempfile.TemporaryDirectory(prefix='demo-', ignore_cleanup_errors=True)
+os.environ.setdefault('GRADIO_TEMP_DIR', private.name)  # it is deleted at exit
+DIRECT = dict(NO_PROXY='*', no_proxy='*')  # the page asks itself only, and no proxy
+with patch.dict(os.environ, DIRECT):
+    import gradio as gr
+
+ODD = gr.route_utils.FnIndexInferError, RequestValidationError  # not from the page
 AT_ONCE = 2  # questions answered at a time, each by one thread
 IN_LINE = 64  # questions waiting; who comes after these is told that the page is busy
 KEPT, SWEPT = 3600, 600  # seconds: how long a file is kept; how often that is checked
@@ -35,7 +40,7 @@ REPOSITORY = 'https://github.com/mnist-nbdev/mnist_nbdev'
 EXAMPLES = sorted(ASSETS.glob('example-*'))
 EXAMPLE = f'{REPOSITORY}/raw/main/mnist_nbdev/assets/{EXAMPLES[3].name}'
 WIDGETS = Path(__file__).parent.resolve()/'nbs'/'widgets'
-UPLOADS = Path(get_upload_folder()).resolve()
+UPLOADS = Path(os.environ['GRADIO_TEMP_DIR']).resolve()
 NOT_OURS = (
     'This request is not of the form that "Use via API" describes, at the foot of the '
     'page: first upload one image, then send the path that you get for it.'
@@ -94,8 +99,7 @@ def say(words, status):
     return lambda request, error: JSONResponse({'detail': words}, status)
 
 
-handlers = dict.fromkeys(ODD, say(NOT_OURS, 422))
-handlers[503] = say(BUSY, 503)
+handlers = dict.fromkeys(ODD, say(NOT_OURS, 422)) | {503: say(BUSY, 503)}
 sheet = widget_html(
     'demo', 'This page needs JavaScript.', examples=[str(path) for path in EXAMPLES],
     most=MAX_BYTES, book=BOOK, issues=f'{REPOSITORY}/issues/new',
@@ -111,20 +115,34 @@ with gr.Blocks(title='3 or 7?', **more) as demo:
     gr.api(predict, api_name='predict', concurrency_limit=AT_ONCE)
 
 demo.queue(max_size=IN_LINE, default_concurrency_limit=AT_ONCE)
+demo.max_threads = 8
 
 
-def launch(**more):
-    "Start the page, as it is meant to be."
+def start():
+    "Get ready; then what Gradio is told, wherever the page is served."
     torch.set_num_threads(1)
     with suppress(AttributeError, OSError, TypeError):  # glibc only; M_MMAP_THRESHOLD:
         ctypes.CDLL(None).mallopt(-3, 2**18)  # pictures are given back to the system
     for_page(answer(EXAMPLES[0]))  # reads the models now, before the first visitor
     fonts = {'font': ['system-ui', 'sans-serif'], 'font_mono': ['ui-monospace']}
-    return demo.launch(
+    return dict(
         theme=gr.themes.Default(primary_hue='blue', **fonts), footer_links=['api'],
-        max_file_size=MAX_BYTES, max_threads=8, show_error=True, ssr_mode=False,
-        app_kwargs={'exception_handlers': handlers}, **more,
+        max_file_size=MAX_BYTES, show_error=True, ssr_mode=False,
+        app_kwargs={'exception_handlers': handlers},
     )
 
 
-if __name__ == '__main__': launch()
+def mount(app, path):
+    "Make the page a part of a FastAPI app of yours, at a path such as '/digits'."
+    return gr.mount_gradio_app(app, demo, path, **start())
+
+
+def launch(**more):
+    "Start the page as a program of its own, which asks nobody through a proxy."
+    os.environ.update(DIRECT)
+    return demo.launch(max_threads=demo.max_threads, **start(), **more)
+
+
+if __name__ == '__main__':
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
+    launch()

@@ -67,6 +67,17 @@ def _pick_device(name: str = 'auto') -> torch.device:
     return torch.device('cuda', rank)
 
 # %% ../nbs/34_distributed.ipynb #5eb1b4fd
+def _look_up_hosts() -> None:
+    "Raise `ValueError` for a name that leads to no machine, before PyTorch tries it."
+    hosts = {'MASTER_ADDR': os.environ.get('MASTER_ADDR', '')}
+    if 'GLOO_SOCKET_IFNAME' not in os.environ:
+        hosts['GLOO_SOCKET_IFNAME'] = socket.gethostname()
+    for variable, name in hosts.items():
+        try: socket.getaddrinfo(name, None)
+        except (OSError, UnicodeError) as error:
+            raise ValueError(f'No machine called {name!r} is found from here: give '
+                             f'{variable} a value that leads to one.') from error
+
 @contextmanager
 def group(
     device: torch.device = torch.device('cpu'),  # of this process
@@ -76,10 +87,13 @@ def group(
     _require(0 < timeout < 1e9, 'timeout', timeout, 'a number of seconds above 0')
     env, seconds = os.environ, timedelta(seconds=timeout)
     store: dist.Store = dist.HashStore()
-    rank, size = 0, 1
+    rank, size = 0, int(env.get('WORLD_SIZE', 1)) if 'RANK' in env else 1
+    here = size in (1, int(env.get('LOCAL_WORLD_SIZE', 1)))  # all are on one machine
     if 'RANK' in env:
+        if here: env['MASTER_ADDR'] = '127.0.0.1'
+        else: _look_up_hosts()
         store, rank, size = next(dist.rendezvous('env://', timeout=seconds))
-    if size in (1, int(env.get('LOCAL_WORLD_SIZE', 1))):  # all are on one machine
+    if here:
         loopback = [name for _, name in socket.if_nameindex() if name.startswith('lo')]
         env.setdefault('GLOO_SOCKET_IFNAME', loopback[0])
         restart = env.get('TORCHELASTIC_RESTART_COUNT', '0')
@@ -399,7 +413,9 @@ _HELP = r"""Train, or score a folder of images, in many processes at once.
       -m mnist_nbdev.distributed predict photos --out answers.csv
   the same command on each of two machines, with files on a disk that both see:
     TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes 2 --nproc-per-node 4 \
-      --rdzv-backend c10d --rdzv-endpoint HOST:29400 -m mnist_nbdev.distributed train"""
+      --rdzv-backend c10d --rdzv-endpoint HOST:29400 -m mnist_nbdev.distributed train
+  where torchrun waits for minutes, as no name leads to this machine:
+    torchrun --local-addr 127.0.0.1 --nproc-per-node 4 ..."""
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -432,7 +448,9 @@ def main(
         args = _make_parser().parse_args(argv)
     torch.set_num_threads(max(args.threads, 1))
     try: args.run(args)
-    except ValueError as error: status, why = 2, str(error) if rank == '0' else ''
+    except ValueError as error:  # one process of each machine says it
+        first = os.environ.get('LOCAL_RANK', rank) == '0'
+        status, why = 2, str(error) if first else ''
     except OSError as error: status, why = 1, str(error)
     except KeyboardInterrupt: status, why = 130, ''
     except RuntimeError as error:

@@ -1,0 +1,195 @@
+"""The demo and torchrun on machines of all kinds, and the demo in another program."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
+
+import pytest
+from helpers import PATIENCE, ROOT, STROKES, audit, scribble
+from playwright.sync_api import expect
+
+from mnist_nbdev.read import MAX_BYTES
+
+pytestmark = pytest.mark.xdist_group('hosts')
+NOT_OURS = 'This request is not of the form that "Use via API" describes'
+NOWHERE = 'nowhere.invalid'  # a name that leads to no machine
+ask = build_opener(ProxyHandler({})).open  # directly, whatever this machine has set
+HOST = """
+import os
+from fastapi import FastAPI
+from app import mount
+site = FastAPI()
+mount(site, '/digits')
+@site.get('/')
+def proxy(): return os.environ.get('NO_PROXY')
+"""
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(('127.0.0.1', 0))
+        return str(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(folder, *command, ready='share=True', **env):
+    "The address of a server that has said that it is ready; it has to end well."
+    port, log = free_port(), folder/'log'
+    env = {'GRADIO_SERVER_PORT': port, 'PYTHONUNBUFFERED': '1'} | env
+    env['PYTHONPATH'] = os.pathsep.join([str(ROOT), str(folder)])
+    command = [sys.executable, *(word.replace('PORT', port) for word in command)]
+    with log.open('w') as out:
+        both = dict(stdout=out, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(command, cwd=ROOT, env=os.environ | env, **both)
+    try:
+        end = time.monotonic() + 120*PATIENCE
+        while ready not in log.read_text():
+            assert server.poll() is None and time.monotonic() < end, log.read_text()
+            time.sleep(.3)
+        yield f'http://127.0.0.1:{port}/'
+    finally:
+        server.terminate()
+        server.wait()
+    assert 'Traceback' not in log.read_text()
+
+
+PROXY = 'http://127.0.0.1:9'  # nobody listens there
+PROXIES = (
+    dict(HTTP_PROXY=PROXY, HTTPS_PROXY=PROXY, no_proxy='example.org'),
+    dict(ALL_PROXY='socks5://127.0.0.1:9', all_proxy='socks://127.0.0.1:9/'),
+)
+
+
+def upload(address, data):
+    "The status and the text that come back for a file."
+    head = 'Content-Disposition: form-data; name="files"; filename="a.png"'
+    body = f'--x\r\n{head}\r\n\r\n'.encode() + data + b'\r\n--x--\r\n'
+    kind = {'Content-Type': 'multipart/form-data; boundary=x'}
+    return reply(Request(f'{address}gradio_api/upload', body, kind))
+
+
+def reply(request):
+    try: return 200, ask(request).read().decode()
+    except HTTPError as error: return error.code, error.read().decode()
+
+
+def test_shared_tmp(tmp_path):
+    "Where /tmp/gradio is somebody else's: uploads are private, and go at the end."
+    (tmp_path/'gradio').write_text('of another user')
+    with serving(tmp_path, 'app.py', TMPDIR=str(tmp_path)) as address:
+        status, text = upload(address, b'a file')
+        [path] = json.loads(text)
+        assert status == 200 and path.startswith(str(tmp_path))
+        [private] = tmp_path.glob('demo-*')
+        assert private.stat().st_mode & 0o077 == 0
+    assert {p.name for p in tmp_path.iterdir()} <= {'gradio', 'log'}
+
+
+@pytest.mark.parametrize('env', PROXIES, ids=str)
+def test_proxy(tmp_path, env):
+    "The page needs none. And a folder that the user has named is used, and stays."
+    own = tmp_path/'own'
+    with serving(tmp_path, 'app.py', GRADIO_TEMP_DIR=str(own), **env) as address:
+        [path] = json.loads(upload(address, b'a file')[1])
+        assert path.startswith(str(own))
+    assert own.is_dir()
+
+
+def test_mounted(tmp_path, visit):
+    "In a FastAPI app of one's own the page looks, answers and refuses as alone."
+    (tmp_path/'host.py').write_text(HOST)
+    command = '-m uvicorn host:site --host 127.0.0.1 --port PORT'.split()
+    env = dict(NO_PROXY='a.org', TMPDIR=str(tmp_path))
+    with serving(tmp_path, *command, ready='running on', **env) as host:
+        assert ask(host).read() == b'"a.org"'  # proxies are the host's matter
+        address = f'{host}digits/'
+        page = visit(address, known='/favicon.ico')  # it is the host's to have one
+        expect(page.locator('.widget[data-ready]')).to_be_visible()
+        assert audit(page) == []
+        assert page.locator('footer').get_by_role('button').count() == 1  # the API
+        heading = page.get_by_role('heading', level=1)
+        font = heading.evaluate('e => getComputedStyle(e).fontFamily')
+        assert font.startswith('system-ui')
+        scribble(page.locator('[part=paper]'), *STROKES['7'], steps=1)
+        expect(page.locator('[part=words]')).to_have_text('This is a 7.')
+        assert upload(address, bytes(MAX_BYTES + 1000))[0] == 413
+        call = Request(f'{address}gradio_api/call/predict', b'{"data": 3}',
+                       {'Content-Type': 'application/json'})
+        status, text = reply(call)
+        assert status == 422 and json.loads(text)['detail'].startswith(NOT_OURS)
+    assert not [path for path in tmp_path.glob('demo-*/**/*') if path.is_file()]
+
+
+GROUP = """
+from mnist_nbdev.distributed import group
+with group(timeout=20) as found: print(*found)
+"""
+
+
+def run(*command, **env):
+    "How a program of a group ends, what it says, and how many seconds it takes."
+    began = time.monotonic()
+    both = dict(stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    ended = subprocess.run(command, env=os.environ | env, timeout=90*PATIENCE, **both)
+    return ended.returncode, ended.stdout, time.monotonic() - began
+
+
+def place(**env):
+    "Who a process is, for torch.distributed: the first of two, on two machines."
+    env = dict(RANK=0, WORLD_SIZE=2, LOCAL_WORLD_SIZE=1, LOCAL_RANK=0) | env
+    return {'MASTER_PORT': free_port()} | {name: str(v) for name, v in env.items()}
+
+
+def test_one_machine():
+    "It needs no name."
+    env = place(WORLD_SIZE=1, MASTER_ADDR=NOWHERE)
+    status, said, _ = run(sys.executable, '-c', GROUP, **env)
+    assert (status, said.strip()) == (0, '0 1')
+
+
+@pytest.mark.parametrize('rank', (0, 1))
+@pytest.mark.parametrize('name', (NOWHERE, 'a..b', ''))
+def test_two_machines(name, rank):
+    "A name that leads nowhere gets a sentence, on each machine and not after minutes."
+    train = sys.executable, '-m', 'mnist_nbdev.distributed', 'train'
+    status, said, seconds = run(*train, **place(RANK=rank, MASTER_ADDR=name))
+    assert status == 2 and f'No machine called {name!r}' in said
+    assert 'MASTER_ADDR' in said and 'Traceback' not in said
+    assert seconds < 40*PATIENCE
+
+
+def nameless(*command):
+    "A command on a machine whose own name leads nowhere."
+    script = f'hostname {NOWHERE} && exec "$@"'
+    return 'unshare', '--uts', 'sh', '-c', script, '-', *command
+
+
+@pytest.fixture
+def may_rename():
+    "Whether this user may give a process a machine's name of its own."
+    if not shutil.which('unshare') or subprocess.run(nameless('true')).returncode:
+        pytest.skip('only root may do this, on Linux')
+
+
+def test_nameless_machine(may_rename, tmp_path):
+    "Torchrun calls it by its name; its processes do not."
+    program = tmp_path/'group.py'
+    program.write_text(GROUP)
+    start = sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node', '2'
+    alone = dict(TORCH_DISABLE_SHARE_RDZV_TCP_STORE='1')
+    status, said, _ = run(*nameless(*start, str(program)), **alone)
+    assert status == 0 and '0 2' in said and '1 2' in said
+
+
+def test_nameless_machine_of_two(may_rename):
+    env = place(MASTER_ADDR='127.0.0.1')
+    status, said, _ = run(*nameless(sys.executable, '-c', GROUP), **env)
+    assert status == 1 and f'No machine called {NOWHERE!r}' in said
+    assert 'GLOO_SOCKET_IFNAME' in said
