@@ -119,11 +119,8 @@ demo.max_threads = 8
 
 
 def start():
-    "Get ready; then what Gradio is told, wherever the page is served."
-    torch.set_num_threads(1)
-    with suppress(AttributeError, OSError, TypeError):  # glibc only; M_MMAP_THRESHOLD:
-        ctypes.CDLL(None).mallopt(-3, 2**18)  # pictures are given back to the system
-    for_page(answer(EXAMPLES[0]))  # reads the models now, before the first visitor
+    "Read the models; then what Gradio is told, wherever the page is served."
+    for_page(answer(EXAMPLES[0]))  # now, before the first visitor
     fonts = {'font': ['system-ui', 'sans-serif'], 'font_mono': ['ui-monospace']}
     return dict(
         theme=gr.themes.Default(primary_hue='blue', **fonts), footer_links=['api'],
@@ -140,6 +137,9 @@ def mount(app, path):
 def launch(**more):
     "Start the page as a program of its own, which asks nobody through a proxy."
     os.environ.update(DIRECT)
+    torch.set_num_threads(1)
+    with suppress(AttributeError, OSError, TypeError):  # glibc only; M_MMAP_THRESHOLD:
+        ctypes.CDLL(None).mallopt(-3, 2**18)  # pictures are given back to the system
     return demo.launch(max_threads=demo.max_threads, **start(), **more)
 
 
