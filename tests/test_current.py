@@ -30,7 +30,7 @@ COMMANDS = {
     'mypy': '-m mypy',
     'README': 'tools/readme.py --check',
     'pins': 'tools/pins.py --check',
-    'linear weights': '-m mnist_nbdev.ship --check',
+    'linear weights': '-m mnist_nbdev.ship --check',  # a minute of training
     'data of widgets': 'tools/build_widgets.py --check',
     'bundled data': f'tools/build_data.py {MNIST} --check',
 }
@@ -45,7 +45,11 @@ def python(words, cwd=ROOT):
     return done.stdout
 
 
-@pytest.mark.parametrize('name', COMMANDS)
+SLOW = 'linear weights'
+QUICK = [name for name in COMMANDS if name != SLOW]
+
+
+@pytest.mark.parametrize('name', [*QUICK, pytest.param(SLOW, marks=pytest.mark.slow)])
 def test_check(name):
     if name == 'bundled data' and not MNIST.is_dir():
         pytest.skip(f'{MNIST} is not here')

@@ -290,7 +290,7 @@ PAUSES = 0, 150, 400, 900  # ms between the two strokes
 
 
 @pytest.mark.parametrize('pause', PAUSES)
-def test_two_strokes(open_demo, pause): draw_in_two(open_demo(**DESK), pause, 5)
+def test_two_strokes(open_demo, pause): draw_in_two(open_demo(**DESK), pause, 3)
 
 
 @pytest.mark.slow
@@ -566,8 +566,9 @@ def looked(address, data):
     return reply if 'pictures' in reply else reply['note']
 
 
-@pytest.mark.parametrize('way', (asked, looked), ids=('program', 'page'))
-@pytest.mark.parametrize('clients', (50, 200))  # 200 are more than fit in the queue
+@pytest.mark.parametrize('clients, way', (
+    (50, asked), (50, looked), (200, looked),  # 200 are more than fit in the queue
+    pytest.param(200, asked, marks=pytest.mark.slow)))
 def test_crowd(demo, clients, way):
     "Each of many at once is answered rightly, or told that the page is busy."
     sent = [('three', THREE), ('seven', SEVEN), ('photo', SEVEN)]
