@@ -238,6 +238,9 @@ data of your own:
                       line a label and 784 whole numbers from 0, paper, to
                       255, ink; other digits than 3 and 7 are passed over;
                       every fifth image is held back for validation
+  Digits must lie as MNIST's do, 20 pixels long and in the middle; the
+  function mnist_nbdev.prepare.to_mnist brings a picture to that form.
+  For fewer than some hundred digits add --zero --epochs 50.
 
 exit status:
   0  the weights are saved

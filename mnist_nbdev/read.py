@@ -247,6 +247,9 @@ def _array_to_image(array: Any) -> Image.Image:
         raise ValueError(f'An array of shape {str(a.shape)[:100]} is not an '
                          'image: send (height, width), or (height, width, 3 or 4).')
     height, width = a.shape[:2]
+    if a.ndim == 2 and width == 784 and a.dtype.kind == 'f':
+        raise ValueError(f'An array of shape {a.shape} holds {height} images in rows: '
+                         'send one row at a time.')
     _check_size(width, height)
     white = _white_of(a)
     grey = 'F' if a.dtype.kind == 'f' or white > 255 else 'L'
@@ -289,7 +292,7 @@ def to_image(
         return read_image(anything)
     if isinstance(anything, (list, tuple)) or hasattr(anything, '__array__'):
         return _array_to_image(anything)
-    raise ValueError(f'A {type(anything).__name__} is not an image: '
+    raise ValueError(f'An object of type {type(anything).__name__} is not an image: '
                      'send a path, bytes, a PIL image or an array.')
 
 # %% ../nbs/21_read.ipynb #c3993d48

@@ -162,7 +162,8 @@ def _model(name: str | Linear) -> Linear | nn.Module:
         shape = tuple(name.w.shape)
         raise ValueError(f'A linear model has weights of shape (784, 1), not {shape}.')
     if name not in MODELS:
-        raise ValueError(f'No model {name!r}: choose one of {", ".join(MODELS)}.')
+        raise ValueError(f'No model {name!r}: choose one of {", ".join(MODELS)}, or '
+                         'send a `Linear`, as `read_weights` gives it.')
     return _read_model(name)
 
 def load_model(

@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from textwrap import dedent
 
+import nbformat
 import outputs
 import pytest
 import yaml
@@ -116,6 +117,14 @@ def home_of(module):
     "The number of the chapter that exports a module."
     source = (ROOT/'mnist_nbdev'/f'{module}.py').read_text('utf-8')
     return number(Path(re.search(r'File to edit: (\S+\.ipynb)', source)[1]))
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_jupyter_saves_it_as_it_is(path):
+    "To save a notebook in Jupyter changes nothing but what its writer has changed."
+    text = path.read_text('utf-8')
+    saved = nbformat.writes(nbformat.reads(text, 4))
+    assert json.loads(saved) == json.loads(text)
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)

@@ -120,6 +120,7 @@ def store(path, fresh, which):
         for data in (output.get('data', {}) for output in cell.outputs):
             if 'image/png' in data: data['image/png'] = shrunk(data['image/png'])
     write_nb(nb, path)
+    nbformat.write(nbformat.read(path, 4), path)  # as Jupyter saves it
 
 
 def check(path, update, slow=False):
