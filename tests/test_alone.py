@@ -52,7 +52,13 @@ def run_alone(path, package, folder):
 
 
 @pytest.mark.parametrize('path', QUICK, ids=lambda path: path.stem)
-def test_alone(from_wheel, tmp_path, path): run_alone(path, from_wheel, tmp_path)
+def test_alone(from_wheel, tmp_path, monkeypatch, path):
+    "Also in a folder with a space and an umlaut, in the C locale."
+    folder = tmp_path/'mein Übungsheft'
+    folder.mkdir()
+    monkeypatch.setenv('LC_ALL', 'C')
+    monkeypatch.setenv('PYTHONUTF8', '0')
+    run_alone(path, from_wheel, folder)
 
 
 @pytest.mark.slow
@@ -74,14 +80,3 @@ def test_it_installs_the_package(path):
     first = next(c for c in nbformat.read(path, 4).cells if c.cell_type == 'code')
     assert '#| eval: false' in first.source and '%pip install' in first.source
     assert "if not find_spec('mnist_nbdev')" in first.source
-
-
-def test_odd_folder(from_wheel, tmp_path):
-    "A folder with a space and an umlaut, in the C locale, is no hindrance."
-    folder = tmp_path/'mein Übungsheft'
-    folder.mkdir()
-    chapter = next(path for path in ALONE if path.stem == '03_linear')
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv('LC_ALL', 'C')
-        patch.setenv('PYTHONUTF8', '0')
-        run_alone(chapter, from_wheel, folder)

@@ -229,7 +229,8 @@ def judge(thing, capfd):
         assert x.isfinite().all() and 0 <= x.min() and x.max() <= 1
     else:
         assert is_sentence(refusal), refusal
-    assert caught == []
+    ours = [w for w in caught if '/PIL/' not in w.filename]  # Pillow's are the caller's
+    assert ours == []
     libtiff = isinstance(thing, bytes) and thing[:2] in (b'II', b'MM')
     said = ''.join(capfd.readouterr())
     assert libtiff or not said  # libtiff alone has something to say

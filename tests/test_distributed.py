@@ -122,6 +122,7 @@ def test_two(undisturbed):
     torch.testing.assert_close(undisturbed, flat(params), rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_killed_worker(out, rng, undisturbed):
     "Torchrun starts it again, and it goes on."
     targets = sorted(rng.sample(range(20, 900), 2))
@@ -162,6 +163,7 @@ def test_stopped_worker(out, rng):
     assert 'lost touch with the others, or waited for 4 seconds' in said
 
 
+@pytest.mark.slow
 def test_two_machines(out, rng, undisturbed):
     "Two torchruns, as if on two machines, and a worker of one is killed."
     port = rng.randrange(20_000, 30_000)

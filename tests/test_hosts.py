@@ -92,7 +92,10 @@ def test_shared_tmp(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} <= {'gradio', 'log'}
 
 
-@pytest.mark.parametrize('env', PROXIES, ids=str)
+HTTP, SOCKS = PROXIES
+
+
+@pytest.mark.parametrize('env', (pytest.param(HTTP, marks=pytest.mark.slow), SOCKS))
 def test_proxy(tmp_path, env):
     "The page needs none. And a folder that the user has named is used, and stays."
     own = tmp_path/'own'
