@@ -15,8 +15,10 @@ NEEDS_A_CLONE = {  # they are about files that only the repository has
     '27_demo', '28_handwriting', '35_widgets',
 }
 ALONE = [path for path in NOTEBOOKS if path.stem not in NEEDS_A_CLONE]
+CLONING = [path for path in NOTEBOOKS if path.stem in NEEDS_A_CLONE]
 QUICK = [path for path in ALONE if path.stem == '00_data']
 OTHERS = [path for path in ALONE if path not in QUICK]
+ADDRESS = 'https://github.com/mnist-nbdev/mnist_nbdev'
 BESIDE = re.compile(r"\bPath\('([^']+\.(?:json|mplstyle|zip)|widgets/.*?)'\)")
 RUN = """
 import sys
@@ -64,6 +66,24 @@ def test_alone(from_wheel, tmp_path, monkeypatch, path):
 @pytest.mark.slow
 @pytest.mark.parametrize('path', OTHERS, ids=lambda path: path.stem)
 def test_all_alone(from_wheel, tmp_path, path): run_alone(path, from_wheel, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('path', CLONING, ids=lambda path: path.stem)
+def test_cloning(from_wheel, tmp_path, monkeypatch, path):
+    "Its second cell fetches the repository; here, from this folder."
+    monkeypatch.setenv('GIT_CONFIG_COUNT', '1')
+    monkeypatch.setenv('GIT_CONFIG_KEY_0', f'url.file://{ROOT}.insteadOf')
+    monkeypatch.setenv('GIT_CONFIG_VALUE_0', ADDRESS)
+    nb = nbformat.read(path, 4)
+    cell = next(cell for cell in nb.cells if 'git clone' in cell.source)
+    assert f'{ADDRESS}\n' in cell.source
+    cell.source = cell.source.replace('#| eval: false\n', '')
+    folder = tmp_path/'alone'
+    folder.mkdir()
+    nbformat.write(nb, tmp_path/path.name)
+    run_alone(tmp_path/path.name, from_wheel, folder)
+    assert (folder/'mnist_nbdev'/'app.py').exists()  # it was there that it ran
 
 
 @pytest.mark.parametrize('path', ALONE, ids=lambda path: path.stem)
