@@ -149,46 +149,61 @@ export function initMlp(seed, hidden = 30, n = 784) {  // weights as He et al. (
 
 // ---- the network that ships (10_nets), each normalisation folded into its filters
 
-export function readNetwork(numbers) {  // Float32Array, as tools/build_widgets.py writes it
+export function readNetwork(numbers) {  // as tools/build_widgets.py writes them
   let at = 0;
   const take = n => numbers.subarray(at, at += n);
-  const filters = [[1, 16, 5], [16, 32, 3], [32, 64, 3]].map(([c, n, size]) => ({c, n, size, w: take(n*c*size*size), b: take(n)}));
-  const lines = [[576, 64], [64, 10]].map(([c, n]) => ({c, n, w: take(n*c), b: take(n)}));
-  return {filters, lines};
+  const byInput = (c, n) => flip({w: c, h: n, v: take(c*n)}).v;
+  const layer = (c, n) => ({n, w: byInput(c, n), b: take(n)});
+  const filter = ([c, n, size]) => ({size, ...layer(c*size*size, n)});
+  const filters = [[1, 16, 5], [16, 32, 3], [32, 64, 3]].map(filter);
+  return {filters, lines: [layer(576, 64), layer(64, 10)]};
 }
 
-function convolve(x, side, {c, n, size, w, b}) {  // c pictures to n, as large; beyond the edge is 0
-  const area = side*side, reach = (size - 1)/2, z = new Float32Array(n*area);
-  for (let f = 0, k = 0; f < n; f++) {
-    z.fill(b[f], f*area, (f + 1)*area);
-    for (let i = 0; i < c; i++) for (let dy = -reach; dy <= reach; dy++) for (let dx = -reach; dx <= reach; dx++) {
-      const weight = w[k++], right = min(side, side - dx), bottom = min(side, side - dy);
-      for (let row = max(0, -dy); row < bottom; row++) {
-        const to = f*area + row*side, from = i*area + (row + dy)*side + dx;
-        for (let col = max(0, -dx); col < right; col++) z[to + col] += weight*x[from + col];
-      }
+function patches(x, side, size) {  // what each place sees, a row each; outside is 0
+  const out = new Float64Array(x.length*size*size), picture = {w: side, h: side};
+  const area = side*side, reach = (size - 1)/2;
+  let to = 0;
+  for (let row = -reach; row < side - reach; row++)
+    for (let col = -reach; col < side - reach; col++)
+      for (let from = 0; from < x.length; from += area)
+        for (let i = row; i < row + size; i++)
+          for (let j = col; j < col + size; j++, to++)
+            if (inside(picture, j, i)) out[to] = x[from + i*side + j];
+  return out;
+}
+
+function weigh({n, w, b}, x) {  // n sums for each row of x; what is 0 adds nothing
+  const c = w.length/n, z = new Float64Array(x.length/c*n);
+  for (let to = 0, i = 0; to < z.length; to += n) {
+    z.set(b, to);
+    for (let from = 0; from < w.length; from += n, i++) {
+      const v = x[i];
+      if (v) for (let k = 0; k < n; k++) z[to + k] += v*w[from + k];
     }
   }
   return z;
 }
 
-function pool(x, side) {  // cut off below zero, then the largest of each two by two
-  const half = floor(side/2), out = new Float32Array(x.length/side/side*half*half);
-  for (let i = 0, k = 0; i < x.length/side/side; i++) for (let row = 0; row < half; row++) for (let col = 0; col < half; col++) {
-    const at = i*side*side + 2*row*side + 2*col;
-    out[k++] = max(0, x[at], x[at + 1], x[at + side], x[at + side + 1]);
-  }
+function pool(z, side) {  // cut off below zero, then the largest of each two by two
+  const n = z.length/side/side, half = floor(side/2);
+  const out = new Float64Array(n*half*half);
+  let to = 0;
+  for (let k = 0; k < n; k++)
+    for (let row = 0; row < half; row++)
+      for (let col = 0; col < half; col++) {
+        const at = (2*row*side + 2*col)*n + k, below = at + side*n;
+        out[to++] = max(0, z[at], z[at + n], z[below], z[below + n]);
+      }
   return out;
 }
 
-export function tenLogits({filters, lines: [hidden, top]}, pixels) {  // of the ten digits
+export function tenLogits({filters, lines: [hidden, top]}, pixels) {  // of the digits
   let x = pixels, side = 28;
   for (const filter of filters) {
-    x = pool(convolve(x, side, filter), side);
+    x = pool(weigh(filter, patches(x, side, filter.size)), side);
     side = floor(side/2);
   }
-  const line = ({c, n, w, b}, x) => Array.from(b, (bk, k) => bk + sum(Array.from(x, (v, j) => w[k*c + j]*v)));
-  return line(top, line(hidden, x).map(v => max(0, v)));
+  return [...weigh(top, weigh(hidden, x).map(v => max(0, v)))];
 }
 
 const logSum = z => log(sum(z.map(v => exp(v - max(...z))))) + max(...z);
