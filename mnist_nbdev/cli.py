@@ -191,7 +191,8 @@ def mnist_predict(
     parser = _predict_parser()
     args = parser.parse_args(argv)
     from mnist_nbdev.ship import read_weights
-    models, files = args.model or ['linear'], sum(map(_files, args.files), [])
+    models = list(dict.fromkeys(args.model or ['linear']))  # each once
+    files = sum(map(_files, args.files), [])
     try:
         if args.weights is not None: models = [read_weights(args.weights)]
         return _answer(files, tuple(models), _writer(args, len(models) > 1))

@@ -52,7 +52,7 @@ def _refusing(what: str) -> Iterator[None]:
 # %% ../nbs/21_read.ipynb #231b6200
 def _check_file(path: Path, most: int = MAX_BYTES) -> None:
     "Raise `OSError` for what is no file, and for one of more than `most` bytes."
-    if path.is_dir(): raise OSError('it is a folder')
+    if path.is_dir(): raise OSError('it is a folder, and not a picture')
     if not path.exists(): raise OSError('there is no such file')
     if not path.is_file(): raise OSError('it is a pipe or a device')
     if path.stat().st_size > most: raise OSError(f'it has more than {most:,} bytes')

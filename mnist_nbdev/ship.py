@@ -101,6 +101,8 @@ def train_net(
 def _read_tensors(path: str | Path) -> dict[str, Tensor]:
     "Read the arrays of a safetensors file; raises `ValueError` for any other."
     from safetensors.torch import load
+    if not Path(path).exists():
+        raise ValueError(f'{path} cannot be read: there is no such file.')
     try:
         with Path(path).open('rb') as file: data = file.read(500_001)
         if len(data) > 500_000: raise ValueError('it is too large')
