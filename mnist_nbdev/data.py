@@ -82,7 +82,8 @@ def show_images(
     **kwargs,  # for `imshow`: cmap, vmin, vmax, …
 ):  # the figure
     "Draw images in a grid, each on its own grey scale without `vmin` and `vmax`."
-    try: import matplotlib.pyplot as plt
+    try:
+        import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError('Needs matplotlib: pip install matplotlib') from error
     nrows = max(1, ceil(len(x)/ncols))
