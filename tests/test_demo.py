@@ -538,7 +538,7 @@ def is_refused(ask, *args):
     reply = ask(*args)
     assert isinstance(reply, str) and len(reply) > 10
     assert 'Traceback' not in reply and 'root:' not in reply
-    assert time.monotonic() - began < 2*PATIENCE
+    assert time.monotonic() - began < 5*PATIENCE
 
 
 @pytest.mark.parametrize('name', HOSTILE)
