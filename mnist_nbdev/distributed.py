@@ -79,13 +79,18 @@ def _look_up_hosts() -> None:
                              f'{variable} a value that leads to one.') from error
 
 @contextmanager
-def group(
-    device: torch.device = torch.device('cpu'),  # of this process
-    timeout: float = 600.,  # seconds that a process waits for the others
-) -> Iterator[tuple[int, int]]:  # the rank of this process, and how many there are
-    "Join the processes that torchrun started, or form a group of one; then leave it."
-    _require(0 < timeout < 1e9, 'timeout', timeout, 'a number of seconds above 0')
-    env, seconds = os.environ, timedelta(seconds=timeout)
+def _variables_kept(*names: str) -> Iterator[None]:
+    "Give variables of the environment their old values at the end."
+    before = {name: os.environ.get(name) for name in names}
+    try: yield
+    finally:
+        for name, value in before.items():
+            if value is None: os.environ.pop(name, None)
+            else: os.environ[name] = value
+
+def _join(device: torch.device, seconds: timedelta) -> tuple[int, int]:
+    "Become a process of the group: its rank, and how many there are."
+    env = os.environ
     store: dist.Store = dist.HashStore()
     rank, size = 0, int(env.get('WORLD_SIZE', 1)) if 'RANK' in env else 1
     here = size in (1, int(env.get('LOCAL_WORLD_SIZE', 1)))  # all are on one machine
@@ -100,8 +105,19 @@ def group(
         store = dist.PrefixStore(f'restart {restart}', store)
     dist.init_process_group('nccl' if device.type == 'cuda' else 'gloo', store=store,
                             rank=rank, world_size=size, timeout=seconds)
-    try: yield rank, size
-    finally: dist.destroy_process_group()
+    return rank, size
+
+@contextmanager
+def group(
+    device: torch.device = torch.device('cpu'),  # of this process
+    timeout: float = 600.,  # seconds that a process waits for the others
+) -> Iterator[tuple[int, int]]:  # the rank of this process, and how many there are
+    "Join the processes that torchrun started, or form a group of one; then leave it."
+    _require(0 < timeout < 1e9, 'timeout', timeout, 'a number of seconds above 0')
+    with _variables_kept('MASTER_ADDR', 'GLOO_SOCKET_IFNAME'):
+        joined = _join(device, timedelta(seconds=timeout))
+        try: yield joined
+        finally: dist.destroy_process_group()
 
 # %% ../nbs/34_distributed.ipynb #0d4d7130
 def add_up(

@@ -32,7 +32,8 @@ outputs.run(Path(sys.argv[1]).resolve())
 @pytest.fixture(scope='session')
 def from_wheel(tmp_path_factory):
     "A folder with the package as its wheel has it."
-    place = tmp_path_factory.getbasetemp().parent/'wheel'
+    base = tmp_path_factory.getbasetemp()  # of this run; with xdist, of this worker
+    place = (base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base)/'wheel'
     with FileLock(f'{place}.lock'):
         if not place.exists():
             build = [sys.executable, '-m', 'uv', '--quiet', 'build', '--wheel']

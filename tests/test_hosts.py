@@ -15,6 +15,7 @@ import pytest
 from helpers import PATIENCE, ROOT, STROKES, audit, scribble
 from playwright.sync_api import expect
 
+from mnist_nbdev.distributed import group
 from mnist_nbdev.read import MAX_BYTES
 
 pytestmark = pytest.mark.xdist_group('hosts')
@@ -132,7 +133,7 @@ def test_mounted(tmp_path, visit):
 
 GROUP = """
 from mnist_nbdev.distributed import group
-with group(timeout=20) as found: print(*found)
+with group(timeout=20) as (rank, size): print(f'{rank} {size}\\n', end='')
 """
 
 
@@ -148,6 +149,16 @@ def place(**env):
     "Who a process is, for torch.distributed: the first of two, on two machines."
     env = dict(RANK=0, WORLD_SIZE=2, LOCAL_WORLD_SIZE=1, LOCAL_RANK=0) | env
     return {'MASTER_PORT': free_port()} | {name: str(v) for name, v in env.items()}
+
+
+def test_nothing_stays_set(monkeypatch):
+    "What `group` sets for PyTorch is as before when one leaves it."
+    monkeypatch.delenv('GLOO_SOCKET_IFNAME', raising=False)
+    env = place(WORLD_SIZE=1, MASTER_ADDR='localhost')
+    for name, value in env.items(): monkeypatch.setenv(name, value)
+    with group(timeout=20): assert os.environ['GLOO_SOCKET_IFNAME'].startswith('lo')
+    assert 'GLOO_SOCKET_IFNAME' not in os.environ
+    assert os.environ['MASTER_ADDR'] == 'localhost'
 
 
 def test_one_machine():
@@ -191,8 +202,7 @@ def test_nameless_machine(may_rename, tmp_path):
     assert status == 0 and '0 2' in said and '1 2' in said
 
 
-def test_nameless_machine_of_two(monkeypatch):
-    monkeypatch.delenv('GLOO_SOCKET_IFNAME', raising=False)  # `group` sets it
+def test_nameless_machine_of_two():
     env = place(MASTER_ADDR='127.0.0.1')
     misnamed = "import socket; socket.gethostname = lambda: 'a..b'\n"
     status, said, _ = run(sys.executable, '-c', misnamed + GROUP, **env)
