@@ -23,7 +23,7 @@ _mnist_python() {  # the first Python in the range
 }
 
 _mnist_packages() {  # with uv, which takes a fifth of the time, or with pip where uv cannot
-    local what=(-c constraints.txt -e '.[app,fastai,dev]') pip=(.venv/bin/python -m pip --disable-pip-version-check)
+    local what=(-c constraints.txt -e '.[app,cluster,fastai,dev]') pip=(.venv/bin/python -m pip --disable-pip-version-check)
     command -v uv >/dev/null || "${pip[@]}" install --quiet uv
     [ -z "${PIP_FIND_LINKS:-}" ] || export UV_FIND_LINKS="${UV_FIND_LINKS:-$PIP_FIND_LINKS}"
     PATH="$PATH:$PWD/.venv/bin" uv pip install $1 --python .venv/bin/python "${what[@]}" && return
