@@ -1,4 +1,4 @@
-"""Train and score in several processes and kill some: the results stay the same."""
+"""Train in several processes and kill some: the weights stay the same."""
 
 import os
 import random
@@ -11,11 +11,9 @@ import psutil
 import pytest
 import torch
 from helpers import PATIENCE
-from PIL import Image
 from safetensors import safe_open
 
 from mnist_nbdev.data import load_sample
-from mnist_nbdev.distributed import group, score_folder
 from mnist_nbdev.ship import read_weights
 from mnist_nbdev.train import fit
 
@@ -95,7 +93,7 @@ def flat(params): return torch.cat([t.flatten() for t in params])
 
 
 def shuffled(out):
-    return ['train', '--shuffle', '--every', 25, '--timeout', 60, '--out', out]
+    return ['--shuffle', '--every', 25, '--timeout', 60, '--out', out]
 
 
 @pytest.fixture(scope='module')
@@ -150,7 +148,7 @@ def test_killed_run(out, rng, undisturbed):
 
 def test_stopped_worker(out, rng):
     "The other one gives up, with a sentence."
-    run = Run('train', '--epochs', 500, '--every', 10, '--timeout', 4, '--out', out)
+    run = Run('--epochs', 500, '--every', 10, '--timeout', 4, '--out', out)
     assert run.wait_until(at_step(out, 20)), run.finish()
     stopped = rng.choice(run.workers())
     stopped.suspend()
@@ -174,38 +172,3 @@ def test_two_machines(out, rng, undisturbed):
     assert nodes[0].wait_until(at_step(out, 100)) and nodes[1].kill_one(rng)
     for node in nodes: node.done()
     assert torch.equal(flat(read_weights(out)), undisturbed)
-
-
-def fill(folder, n):
-    "Write n digits into a hundred folders, and among them what is no image."
-    x = (255*load_sample().valid_x).byte().reshape(-1, 28, 28).numpy()
-    for i in range(n):
-        path = folder/f'{i % 100:02}'/f'{i:06}.png'
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(x[i % len(x)]).save(path)
-        if i % 97 == 0: path.with_suffix('.txt').write_text('no image')
-        if i % 101 == 0: path.write_bytes(path.read_bytes()[:80])
-
-
-def test_folder(tmp_path, rng):
-    "All killed once, and a worker once: the same table, and few are scored twice."
-    folder, out, plain = tmp_path/'folder', tmp_path/'out.csv', tmp_path/'plain.csv'
-    fill(folder, 2000)
-    with group(): score_folder(folder, plain)
-    command = ['predict', folder, '--out', out, '--shard', 50, '--timeout', 60]
-
-    def parts(): return len(list(tmp_path.glob('out.csv.parts/*.csv')))
-
-    few, more = rng.randrange(4, 12), rng.randrange(4, 16)
-    run = Run(*command)
-    assert run.wait_until(lambda: parts() >= few), run.finish()
-    run.kill_all()
-    before = parts()
-    run = Run(*command, restarts=1)
-    assert run.wait_until(lambda: parts() >= before + more), run.finish()
-    assert run.kill_one(rng)
-    said = run.done()
-    assert out.read_bytes() == plain.read_bytes()
-    assert not (tmp_path/'out.csv.parts').exists()
-    again = said.split(' of them scored before')[0].split()[-1]
-    assert int(again.replace(',', '')) >= 50*before

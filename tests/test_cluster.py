@@ -1,0 +1,152 @@
+"""Score a folder by Ray's workers, and kill all that can be: a row for each file."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+import psutil
+import pytest
+from helpers import PATIENCE
+from PIL import Image
+from pyarrow import parquet
+
+from mnist_nbdev import cluster
+from mnist_nbdev.data import load_sample
+from mnist_nbdev.predict import predict
+
+pytestmark = pytest.mark.xdist_group('cluster')
+LIMIT = 300*PATIENCE  # seconds that anything may take: what takes longer hangs
+DEADLY = '07/000007.png'  # reading it kills a worker
+PROGRAM = f"""
+import os, sys
+from mnist_nbdev import cluster
+
+class Mortal(cluster._Scorer):
+    def row(self, name):
+        if name == {DEADLY!r}: os._exit(1)
+        return super().row(name)
+
+cluster._Scorer = Mortal
+sys.exit(cluster.main())
+"""
+
+
+def fill(folder, n):
+    "Write n digits into a hundred folders, and among them what is no image."
+    x = (255*load_sample().valid_x).byte().reshape(-1, 28, 28).numpy()
+    for i in range(n):
+        path = folder/f'{i % 100:02}'/f'{i:06}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(x[i % len(x)]).save(path)
+        if i % 97 == 0: path.with_suffix('.txt').write_text('no image')
+        if i % 101 == 0: path.write_bytes(path.read_bytes()[:80])
+
+
+def words_of(process):
+    try: return ' '.join(process.cmdline())
+    except psutil.Error: return ''
+
+
+class Scoring:
+    "A command that scores, as a process of its own."
+
+    def __init__(self, *words):
+        self.log = tempfile.TemporaryFile('w+', encoding='utf-8')
+        said = dict(stdout=self.log, stderr=subprocess.STDOUT)
+        env = os.environ | dict(PYTHONPATH='', RAY_ADDRESS='')
+        words = [sys.executable, *map(str, words)]
+        self.process = subprocess.Popen(words, env=env, **said)
+
+    def family(self):
+        try: return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.Error: return []
+
+    def workers(self): return [p for p in self.family() if 'Map' in words_of(p)]
+
+    def wait_until(self, ready):
+        end = time.monotonic() + LIMIT
+        while not ready():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < end, self.said()
+            time.sleep(.02)
+
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()[-5000:]
+
+    def kill(self):
+        "Kill what the user started. What Ray started ends by itself."
+        workers = self.workers()
+        self.process.kill()
+        self.process.wait()
+        _, alive = psutil.wait_procs(workers, LIMIT)
+        assert not alive
+
+    def done(self):
+        status = self.process.wait(LIMIT)
+        assert status == 0, self.said()
+        return self.said()
+
+
+def rows_of(result):
+    rows = parquet.read_table(result).drop_columns('model').to_pylist()
+    return sorted(rows, key=lambda row: row['file'])
+
+
+def plain_loop(folder):
+    "What one process says of each file, in order."
+    rows = []
+    for path in folder.rglob('*'):
+        if path.is_dir(): continue
+        row = dict.fromkeys(cluster.COLUMNS)
+        row['file'] = path.relative_to(folder).as_posix()
+        try: p = predict(path)
+        except ValueError as error:
+            row['error'] = str(error).replace(f'{folder}/', '')
+        else:
+            row['in_scope'] = p.in_scope
+            if p.in_scope: row |= dict(digit=p.digit, probability=p.probability)
+            if p.is_digit: row['any_digit'] = p.any_digit
+        rows.append(row)
+    return sorted(rows, key=lambda row: row['file'])
+
+
+def parts_of(result): return set(result.glob('model=linear/*.parquet'))
+
+
+def test_killed(tmp_path):
+    "The driver, a worker, and each worker that reads a certain file: a row for each."
+    folder, result, program = tmp_path/'in', tmp_path/'out', tmp_path/'program.py'
+    fill(folder, 600)
+    (folder/'gone.png').symlink_to('nowhere')
+    program.write_text(PROGRAM)
+    command = program, folder, result, '--part', 20
+
+    run = Scoring(*command)
+    run.wait_until(lambda: len(parts_of(result)) > 2)
+    run.kill()
+    kept = {path: path.read_bytes() for path in parts_of(result)}
+    half = result/'model=linear'/'half.parquet'
+    half.write_bytes(min(kept.values())[:99])  # its writer was killed
+
+    run = Scoring(*command)
+    run.wait_until(lambda: len(parts_of(result)) > len(kept) + 4)
+    run.workers()[0].kill()
+    said = run.done()
+    assert not half.exists()
+    assert kept.items() <= {p: p.read_bytes() for p in parts_of(result)}.items()
+    before = sum(parquet.read_metadata(path).num_rows for path in kept)
+    assert f'Files: 608, {before} of them scored before.' in said
+
+    rows, expected = rows_of(result), plain_loop(folder)
+    [dead] = [row for row in rows if row['file'] == DEADLY]
+    assert (dead['digit'], dead['error']) == (None, cluster._LOST)
+    rows.remove(dead)
+    assert rows == [row for row in expected if row['file'] != DEADLY]
+    errors = {row['file']: row['error'] for row in rows if row['error']}
+    assert 'the file is damaged' in errors['00/000000.png']
+    assert 'it is text' in errors['00/000000.txt']
+    assert 'there is no such file' in errors['gone.png']
+    assert len(errors) == 14
