@@ -17,6 +17,7 @@ from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import uuid4
 
 import torch
@@ -114,8 +115,9 @@ def _engine(cluster: str) -> Iterator[None]:
     context = ray.data.DataContext.get_current().copy()
     context.max_errored_blocks = -1  # a part that is given up does not stop the others
     context.enable_progress_bars = sys.stderr.isatty()
-    connected = nullcontext() if ray.is_initialized() else ray.init(
-        cluster, include_dashboard=False, logging_level=logging.ERROR)
+    with patch.dict(os.environ, RAY_USAGE_STATS_ENABLED='0'):  # it reports home
+        connected = nullcontext() if ray.is_initialized() else ray.init(
+            cluster, include_dashboard=False, logging_level=logging.ERROR)
     with connected, ray.data.DataContext.current(context), warnings.catch_warnings():
         warnings.simplefilter('ignore', DeprecationWarning)  # for `max_task_retries`
         yield

@@ -150,3 +150,37 @@ def test_killed(tmp_path):
     assert 'it is text' in errors['00/000000.txt']
     assert 'there is no such file' in errors['gone.png']
     assert len(errors) == 14
+
+
+def memory(run):
+    "MB that the driver and its workers hold; of pages that they share, their part."
+    found = [psutil.Process(run.process.pid), *run.workers()]
+    return sum(process.memory_full_info().pss for process in found)/1e6
+
+
+@pytest.mark.slow
+def test_many(tmp_path):
+    "20,000 files, killed twice on the way: a plain loop's rows, and flat memory."
+    folder, result, held = tmp_path/'in', tmp_path/'out', []
+    fill(folder, 20_000)
+    command = '-m', 'mnist_nbdev.cluster', folder, result, '--part', 250
+
+    def scored(): return 250*len(parts_of(result))
+
+    for kill_at in (5000, 10_000):
+        run = Scoring(*command)
+        run.wait_until(lambda at=kill_at: scored() >= at)
+        run.kill()
+    began, run = time.monotonic(), Scoring(*command)
+    while run.process.poll() is None:
+        try: held.append((scored(), round(memory(run))))
+        except psutil.Error: pass
+        time.sleep(1)
+    print(f'{time.monotonic() - began:.0f} s for the last run, MB by files:', held[::5])
+    run.done()
+    began = time.monotonic()
+    assert rows_of(result) == plain_loop(folder)
+    print(f'{time.monotonic() - began:.0f} s for the plain loop')
+    working = [mb for files, mb in held if 11_000 <= files < 20_000]
+    half = len(working)//2
+    assert max(working[half:]) < 1.1*max(working[:half])
