@@ -139,11 +139,11 @@ def score_folder(
     if not names: raise ValueError(f'There are no files in {folder!r}.')
     if f'{home}/'.startswith(f'{path}/'):
         raise ValueError(f'{result!r} is in the folder itself: name another place.')
-    out = f'{home}/model={model}'
+    out, at = f'{home}/model={model}', folder if '://' in folder else path
     todo = left = _missing(names, files, out)
     with _engine(cluster) if todo else nullcontext():
         for size in (part, 1):
-            if left: _stream(left, folder, model, (files, out), size)
+            if left: _stream(left, at, model, (files, out), size)
             left = _missing(names, files, out)
     if left:
         rows = _table([dict(file=name, error=_LOST) for name in left])
