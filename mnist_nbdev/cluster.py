@@ -9,7 +9,9 @@ __all__ = ['COLUMNS', 'score_folder', 'main']
 import argparse
 import logging
 import os
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,17 +36,23 @@ def _place(address: str) -> tuple[Any, str]:
     return FileSystem.from_uri(address)
 
 def _names(address: str) -> list[str]:
-    "List all files below an address, in order; links to folders are not followed."
+    "List all files below an address, in order, and folders that cannot be read."
     from pyarrow.fs import FileSelector
     files, path = _place(address)
     if '://' in address:
         infos = files.get_file_info(FileSelector(path, recursive=True))
         found = [info.path for info in infos if info.is_file]
     else:  # pyarrow would follow links, in circles too
-        found = [Path(place, name).as_posix() for place, _, names in os.walk(path)
+        closed: list[OSError] = []
+        found = [Path(place, name).as_posix()
+                 for place, _, names in os.walk(path, onerror=closed.append)
                  for name in names]
-    text = (name.encode('utf-8', 'backslashreplace').decode() for name in found)
-    return sorted(name.removeprefix(f'{path}/') for name in text)
+        found += [Path(error.filename).as_posix() for error in closed]
+    return sorted(name.removeprefix(f'{path}/') for name in found if name != path)
+
+def _text(name: str) -> str:
+    "Spell out the bytes of a name that are no text."
+    return name.encode('utf-8', 'backslashreplace').decode()
 
 # %% ../nbs/29_cluster.ipynb #728dde3a
 COLUMNS = dict(file='string', digit='int8', probability='double', in_scope='bool',
@@ -64,14 +72,16 @@ class _Scorer:
         try: p = predict(self.open(f'{self.path}/{name}'), self.model)
         except Exception as error:  # whatever a file can do stops nothing
             kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
-            return dict(file=name, error=kind + str(error).replace(f'{self.path}/', ''))
+            why = _text(kind + str(error).replace(f'{self.path}/', ''))
+            return dict(file=_text(name), error=why)
         digit = dict(digit=p.digit, probability=p.probability) if p.in_scope else {}
-        return dict(file=name, in_scope=p.in_scope, **digit,
+        return dict(file=_text(name), in_scope=p.in_scope, **digit,
                     any_digit=p.any_digit if p.is_digit else None)
 
-    def __call__(self, part):  # a table of pyarrow with one column, `file`
+    def __call__(self, part):  # a table of pyarrow with one column of bytes, `file`
+        names = map(os.fsdecode, part['file'].to_pylist())
         with ThreadPoolExecutor(self.threads) as threads:
-            return _table(list(threads.map(self.row, part['file'].to_pylist())))
+            return _table(list(threads.map(self.row, names)))
 
 def _table(rows: list[dict]):
     "Make a table of pyarrow, with nulls where a row says nothing."
@@ -84,27 +94,30 @@ def _missing(names: list[str], files, out: str) -> list[str]:
     from pyarrow import ArrowInvalid, fs, parquet
     done: set[str] = set()
     for info in files.get_file_info(fs.FileSelector(out, allow_not_found=True)):
+        if not info.path.endswith('.parquet'): continue
         try: part = parquet.ParquetFile(info.path, filesystem=files)
         except ArrowInvalid: files.delete_file(info.path)
         else: done.update(part.read(['file'])['file'].to_pylist())
-    return [name for name in names if name not in done]
+    return [name for name in names if _text(name) not in done]
 
 # %% ../nbs/29_cluster.ipynb #8c25f0ab
 def _stream(names: list[str], folder: str, model: str, out: tuple, part: int) -> None:
     "Let Ray's workers score files, and write the rows of each part to a file."
     import pyarrow as pa
     from ray import cluster_resources, data
-    starts = range(0, len(names), part)
-    parts = [pa.table({'file': names[start:start + part]}) for start in starts]
-    files, path = out
+    raw = [os.fsencode(name) for name in names]
+    starts, (files, path) = range(0, len(raw), part), out
+    parts = [pa.table({'file': raw[start:start + part]}) for start in starts]
+    workers = data.ActorPoolStrategy(
+        size=max(int(cluster_resources().get('CPU', 1)), 1),
+        max_tasks_in_flight_per_actor=1)  # or one file could kill two parts
     data.from_arrow(parts).map_batches(
         _Scorer, fn_constructor_args=(folder, model), batch_size=None,
-        batch_format='pyarrow', num_cpus=.5, max_task_retries=1,
-        compute=data.ActorPoolStrategy(size=max(int(cluster_resources()['CPU']), 1)),
+        batch_format='pyarrow', num_cpus=.5, max_task_retries=1, compute=workers,
     ).write_parquet(path, filesystem=files, ray_remote_args=dict(num_cpus=.25))
 
 # %% ../nbs/29_cluster.ipynb #54b811f5
-_LOST = 'No worker that read this file came back.'
+_LOST = 'No row came back for this file: its worker died, or could not write.'
 _NO_RAY = ("Scoring needs Ray: pip install 'mnist_nbdev[cluster]'. On one machine, "
            'mnist_predict FOLDER does without.')
 
@@ -112,21 +125,28 @@ _NO_RAY = ("Scoring needs Ray: pip install 'mnist_nbdev[cluster]'. On one machin
 def _engine(cluster: str) -> Iterator[None]:
     "Connect to Ray, or start it, unless the caller has; show bars in a terminal only."
     import ray.data
+    current = ray.data.DataContext.current
     context = ray.data.DataContext.get_current().copy()
     context.max_errored_blocks = -1  # a part that is given up does not stop the others
     context.enable_progress_bars = sys.stderr.isatty()
+    on_main = threading.current_thread() is threading.main_thread()
+    level, on_term = logging.getLogger('ray').level, signal.getsignal(signal.SIGTERM)
     with patch.dict(os.environ, RAY_USAGE_STATS_ENABLED='0'):  # it reports home
         connected = nullcontext() if ray.is_initialized() else ray.init(
             cluster, include_dashboard=False, logging_level=logging.ERROR)
-    with connected, ray.data.DataContext.current(context), warnings.catch_warnings():
-        warnings.simplefilter('ignore', DeprecationWarning)  # for `max_task_retries`
-        yield
+    try:
+        with connected, current(context), warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)  # of `max_task_retries`
+            yield
+    finally:  # Ray sets both, and leaves them set
+        logging.getLogger('ray').setLevel(level)
+        if on_main: signal.signal(signal.SIGTERM, on_term)
 
 def score_folder(
     folder: str,  # its address: a path, or something like s3://bucket/photos
     result: str,  # address of a folder for the result, not inside the other one
     model: str = 'linear',  # to ask, one of `MODELS`
-    cluster: str = 'local',  # address of a running Ray, or 'auto'; 'local' starts one
+    cluster: str = 'local',  # of a running Ray, or 'auto'; 'local' starts one
     part: int = 500,  # files whose rows are written together, from 1
 ) -> tuple[int, int]:  # files in the folder, and how many the result had before
     """Score every file of a folder that the result lacks, by Ray's workers.
@@ -137,6 +157,7 @@ def score_folder(
     ship.load_model(model)  # raises for a model that is not there
     (_, path), (files, home), names = _place(folder), _place(result), _names(folder)
     if not names: raise ValueError(f'There are no files in {folder!r}.')
+    if part < 1: raise ValueError(f'{part} files in a part: choose 1 or more.')
     if f'{home}/'.startswith(f'{path}/'):
         raise ValueError(f'{result!r} is in the folder itself: name another place.')
     out, at = f'{home}/model={model}', folder if '://' in folder else path
@@ -146,7 +167,7 @@ def score_folder(
             if left: _stream(left, at, model, (files, out), size)
             left = _missing(names, files, out)
     if left:
-        rows = _table([dict(file=name, error=_LOST) for name in left])
+        rows = _table([dict(file=_text(name), error=_LOST) for name in left])
         parquet.write_table(rows, f'{out}/{uuid4()}.parquet', filesystem=files)
     return len(names), len(names) - len(todo)
 
@@ -184,9 +205,10 @@ def main(
     parser = _make_parser()
     args = parser.parse_args(argv)
     try: n, old = score_folder(**vars(args))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         parser.exit(2, f'{parser.prog}: {_printable(str(error))}\n')
-    print(f'Files: {n:,}, {old:,} of them scored before. Result: {args.result}')
+    result = _printable(args.result)
+    print(f'Files: {n:,}, {old:,} of them scored before. Result: {result}')
     return 0
 
 # %% ../nbs/29_cluster.ipynb #90fead33

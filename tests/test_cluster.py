@@ -18,14 +18,14 @@ from mnist_nbdev.predict import predict
 
 pytestmark = pytest.mark.xdist_group('cluster')
 LIMIT = 300*PATIENCE  # seconds that anything may take: what takes longer hangs
-DEADLY = '07/000007.png'  # reading it kills a worker
+DEADLY = ['07/000007.png', '07/000107.png']  # to read one kills a worker
 PROGRAM = f"""
 import os, sys
 from mnist_nbdev import cluster
 
 class Mortal(cluster._Scorer):
     def row(self, name):
-        if name == {DEADLY!r}: os._exit(1)
+        if name in {DEADLY}: os._exit(1)
         return super().row(name)
 
 cluster._Scorer = Mortal
@@ -65,6 +65,11 @@ class Scoring:
 
     def workers(self): return [p for p in self.family() if 'Map' in words_of(p)]
 
+    def writers(self):
+        "All that can write: not the agents, which stay for a minute."
+        words = [(p, words_of(p)) for p in self.family()]
+        return [p for p, said in words if 'ray::' in said and 'Agent' not in said]
+
     def wait_until(self, ready):
         end = time.monotonic() + LIMIT
         while not ready():
@@ -78,10 +83,10 @@ class Scoring:
 
     def kill(self):
         "Kill what the user started. What Ray started ends by itself."
-        workers = self.workers()
+        writers = self.writers()
         self.process.kill()
         self.process.wait()
-        _, alive = psutil.wait_procs(workers, LIMIT)
+        _, alive = psutil.wait_procs(writers, LIMIT)
         assert not alive
 
     def done(self):
@@ -117,12 +122,11 @@ def parts_of(result): return set(result.glob('model=linear/*.parquet'))
 
 
 def test_killed(tmp_path):
-    "The driver, a worker, and each worker that reads a certain file: a row for each."
-    folder, result, program = tmp_path/'in', tmp_path/'out', tmp_path/'program.py'
+    "The driver is killed, and then a worker: each file has one row."
+    folder, result = tmp_path/'in', tmp_path/'out'
     fill(folder, 600)
     (folder/'gone.png').symlink_to('nowhere')
-    program.write_text(PROGRAM)
-    command = program, folder, result, '--part', 20
+    command = '-m', 'mnist_nbdev.cluster', folder, result, '--part', 20
 
     run = Scoring(*command)
     run.wait_until(lambda: len(parts_of(result)) > 2)
@@ -130,26 +134,40 @@ def test_killed(tmp_path):
     kept = {path: path.read_bytes() for path in parts_of(result)}
     half = result/'model=linear'/'half.parquet'
     half.write_bytes(min(kept.values())[:99])  # its writer was killed
+    note = result/'model=linear'/'README'
+    note.write_text('not ours')
 
     run = Scoring(*command)
     run.wait_until(lambda: len(parts_of(result)) > len(kept) + 4)
     run.workers()[0].kill()
     said = run.done()
-    assert not half.exists()
+    assert not half.exists() and note.exists()
     assert kept.items() <= {p: p.read_bytes() for p in parts_of(result)}.items()
     before = sum(parquet.read_metadata(path).num_rows for path in kept)
     assert f'Files: 608, {before} of them scored before.' in said
 
-    rows, expected = rows_of(result), plain_loop(folder)
-    [dead] = [row for row in rows if row['file'] == DEADLY]
-    assert (dead['digit'], dead['error']) == (None, cluster._LOST)
-    rows.remove(dead)
-    assert rows == [row for row in expected if row['file'] != DEADLY]
+    note.unlink()
+    rows = rows_of(result)
+    assert rows == plain_loop(folder)
     errors = {row['file']: row['error'] for row in rows if row['error']}
     assert 'the file is damaged' in errors['00/000000.png']
     assert 'it is text' in errors['00/000000.txt']
     assert 'there is no such file' in errors['gone.png']
     assert len(errors) == 14
+
+
+@pytest.mark.slow
+def test_deadly(tmp_path):
+    "Files that kill each worker that reads them are named, and all others scored."
+    folder, result, program = tmp_path/'in', tmp_path/'out', tmp_path/'program.py'
+    fill(folder, 300)
+    program.write_text(PROGRAM)
+    Scoring(program, folder, result, '--part', 20).done()
+    rows = rows_of(result)
+    dead = [row for row in rows if row['error'] == cluster._LOST]
+    assert [row['file'] for row in dead] == DEADLY
+    assert [row for row in rows if row not in dead] == [
+        row for row in plain_loop(folder) if row['file'] not in DEADLY]
 
 
 def memory(run):
