@@ -131,25 +131,27 @@ def _engine(cluster: str) -> Iterator[None]:
     context.enable_progress_bars = sys.stderr.isatty()
     on_main = threading.current_thread() is threading.main_thread()
     level, on_term = logging.getLogger('ray').level, signal.getsignal(signal.SIGTERM)
-    with patch.dict(os.environ, RAY_USAGE_STATS_ENABLED='0'):  # it reports home
-        connected = nullcontext() if ray.is_initialized() else ray.init(
-            cluster, include_dashboard=False, logging_level=logging.ERROR)
     try:
+        with patch.dict(os.environ, RAY_USAGE_STATS_ENABLED='0'):  # it reports home
+            connected = nullcontext() if ray.is_initialized() else ray.init(
+                cluster, include_dashboard=False, logging_level=logging.ERROR)
         with connected, current(context), warnings.catch_warnings():
             warnings.simplefilter('ignore', DeprecationWarning)  # of `max_task_retries`
             yield
     finally:  # Ray sets both, and leaves them set
         logging.getLogger('ray').setLevel(level)
-        if on_main: signal.signal(signal.SIGTERM, on_term)
+        if on_main: signal.signal(signal.SIGTERM, on_term or signal.SIG_DFL)
 
 def score_folder(
     folder: str,  # its address: a path, or something like s3://bucket/photos
     result: str,  # address of a folder for the result, not inside the other one
     model: str = 'linear',  # to ask, one of `MODELS`
-    cluster: str = 'local',  # of a running Ray, or 'auto'; 'local' starts one
+    cluster: str = 'local',  # a running Ray's address, or 'auto'; 'local' starts one
     part: int = 500,  # files whose rows are written together, from 1
 ) -> tuple[int, int]:  # files in the folder, and how many the result had before
     """Score every file of a folder that the result lacks, by Ray's workers.
+
+    Where the caller has connected to Ray already, that one is taken.
 
     Raises `ValueError` if Ray or the files are missing, or the result is among them."""
     if not find_spec('ray'): raise ValueError(_NO_RAY)
