@@ -19,17 +19,26 @@ from mnist_nbdev.predict import predict
 pytestmark = pytest.mark.xdist_group('cluster')
 LIMIT = 300*PATIENCE  # seconds that anything may take: what takes longer hangs
 DEADLY = ['07/000007.png', '07/000107.png']  # to read one kills a worker
-PROGRAM = f"""
-import os, sys
+LAST = '99/000099.png'  # to read it kills the first worker that does
+PROGRAM = """
+import os, signal, sys, time
+from pathlib import Path
 from mnist_nbdev import cluster
 
 class Mortal(cluster._Scorer):
     def row(self, name):
-        if name in {DEADLY}: os._exit(1)
+        {what}
         return super().row(name)
 
 cluster._Scorer = Mortal
 sys.exit(cluster.main())
+"""
+DIES = f'if name in {DEADLY}: os._exit(1)'
+WAITS = f"""
+        while name > '50' and not Path('{{place}}/go').exists(): time.sleep(.1)
+        if name == '{LAST}' and not (shot := Path('{{place}}/shot')).exists():
+            shot.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -123,12 +132,13 @@ def parts_of(result): return set(result.glob('model=linear/*.parquet'))
 
 def test_killed(tmp_path):
     "The driver is killed, and then a worker: each file has one row."
-    folder, result = tmp_path/'in', tmp_path/'out'
+    folder, result, program = tmp_path/'in', tmp_path/'out', tmp_path/'program.py'
     fill(folder, 600)
     (folder/'gone.png').symlink_to('nowhere')
-    command = '-m', 'mnist_nbdev.cluster', folder, result, '--part', 20
+    program.write_text(PROGRAM.format(what=WAITS.format(place=tmp_path)))
+    words = folder, result, '--part', 20
 
-    run = Scoring(*command)
+    run = Scoring(program, *words)
     run.wait_until(lambda: len(parts_of(result)) > 2)
     run.kill()
     kept = {path: path.read_bytes() for path in parts_of(result)}
@@ -137,14 +147,15 @@ def test_killed(tmp_path):
     note = result/'model=linear'/'README'
     note.write_text('not ours')
 
-    run = Scoring(*command)
-    run.wait_until(lambda: len(parts_of(result)) > len(kept) + 4)
-    run.workers()[0].kill()
-    said = run.done()
+    (tmp_path/'go').touch()
+    said = Scoring(program, *words).done()
+    assert (tmp_path/'shot').exists()
     assert not half.exists() and note.exists()
     assert kept.items() <= {p: p.read_bytes() for p in parts_of(result)}.items()
     before = sum(parquet.read_metadata(path).num_rows for path in kept)
     assert f'Files: 608, {before} of them scored before.' in said
+    said = Scoring('-m', 'mnist_nbdev.cluster', *words).done()
+    assert 'Files: 608, 608 of them scored before.' in said
 
     note.unlink()
     rows = rows_of(result)
@@ -161,7 +172,7 @@ def test_deadly(tmp_path):
     "Files that kill each worker that reads them are named, and all others scored."
     folder, result, program = tmp_path/'in', tmp_path/'out', tmp_path/'program.py'
     fill(folder, 300)
-    program.write_text(PROGRAM)
+    program.write_text(PROGRAM.format(what=DIES))
     Scoring(program, folder, result, '--part', 20).done()
     rows = rows_of(result)
     dead = [row for row in rows if row['error'] == cluster._LOST]
