@@ -19,7 +19,7 @@ from helpers import NOTEBOOKS, ROOT
 
 MNIST = ROOT.parent/'shared'/'data'/'mnist'
 MODULES = sorted(path.stem for path in (ROOT/'mnist_nbdev').glob('[a-z]*.py'))
-SUPPORT = 'widgets'  # the module that any chapter may import
+SUPPORT = {'widgets', 'exercises'}  # modules that any chapter may import
 EXPORT_AND_CLEAN = '''
 from nbdev.clean import nbdev_clean
 from nbdev.doclinks import nbdev_export
@@ -131,7 +131,7 @@ def test_jupyter_saves_it_as_it_is(path):
 def test_imports_nothing_later(path):
     if path.name == 'index.ipynb': return
     wanted = {name for code in code_of(path) for name in imported(code)}
-    chapters = {name: home_of(name) for name in wanted & {*MODULES} - {SUPPORT}}
+    chapters = {name: home_of(name) for name in wanted & {*MODULES} - SUPPORT}
     assert {name for name, n in chapters.items() if n > number(path)} == set()
 
 
