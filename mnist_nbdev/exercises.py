@@ -188,7 +188,7 @@ def _(loss):  # (t, y, params, lr) -> one number
         'the gradient of.')
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff31
-_ANSWER = re.compile(r'#\| code-summary: "(Answer|Test: the checks)')
+_ANSWER = re.compile(r'^#\| code-summary: "(Answer|Test: the checks)', re.M)
 _NOTE = '<details class="teacher">'
 
 def _for_students(notebook: dict) -> dict:
@@ -209,7 +209,8 @@ def student_edition(
     out: str | Path,  # zip file to write
 ) -> int:  # number of chapters in it
     "Write the chapters without answers, and the widgets beside them, into a zip file."
-    chapters = sorted(Path(nbs).glob('[0-9]*.ipynb'))
+    paths = sorted(Path(nbs).glob('[0-9]*.ipynb'))
+    chapters = [path for path in paths if not path.stem.endswith('_exercises')]
     if not chapters: raise ValueError(f'There are no chapters in {str(nbs)!r}.')
     with ZipFile(out, 'w', ZIP_DEFLATED) as file:
         for path in chapters:
