@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -34,12 +35,21 @@ def exercise(
         return judge
     return keep
 
+def _filled(function: Callable) -> Callable:
+    "The same function, but it says so where it gives nothing back."
+    def asked(*given, **named):
+        if (value := function(*given, **named)) is not None: return value
+        raise Wrong('It gives nothing back yet: put your code in place of the dots.')
+    return asked
+
 def _why(name: str, answer: Any) -> str | None:
     "What is wrong with an answer, in a sentence; None if it is right."
     if name not in _CHECKS:
         raise ValueError(f'There is no exercise {name!r}; there are {[*_CHECKS]}.')
     if answer is ...: return 'Put your answer in the place of the three dots.'
+    if isinstance(answer, FunctionType): answer = _filled(answer)
     try: return _CHECKS[name](answer)
+    except Wrong as why: return str(why)
     except Exception as error:  # of the reader's code, whatever it does
         return f'Your answer stopped with {type(error).__name__}: {error}'
 
@@ -68,8 +78,6 @@ def compare(
     rtol: float = 1e-3,  # relative difference that is allowed
 ) -> str | None:  # what is wrong, in a sentence; None if it is right
     "Compare an answer with the right one, and with those of known mistakes."
-    if answer is None or answer is ...:
-        return 'It gives nothing back yet: put your code in the place of the dots.'
     if _same(answer, right, rtol): return None
     for why, value in (mistakes or {}).items():
         if _same(answer, value, rtol): return why
@@ -172,9 +180,7 @@ def _(loss):  # (t, y, params, lr) -> one number
     u, y, start = _ride()
     X, p, lr = _columns(u), start.clone().requires_grad_(), .1
     extra, of_mse = start/lr, 2*X.T@(X@start - y)/20
-    value = loss(u, y, p, lr)
-    if value is None: return compare(None, 0)
-    slope, = torch.autograd.grad(value, p)
+    slope, = torch.autograd.grad(loss(u, y, p, lr), p)
     return compare(slope, of_mse + extra, {
         'This is the mean squared error alone. The rule does not rest where that is '
         'least.': of_mse,
