@@ -1,6 +1,7 @@
 """The house is in order: what is made is current, and its rules hold."""
 
 import ast
+import dis
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from textwrap import dedent
+from types import CodeType
 
 import nbformat
 import outputs
@@ -82,10 +84,11 @@ def test_export_and_clean_change_nothing(tmp_path):
 
 
 def code_of(path):
-    "The code of a notebook, cell by cell, magics left out."
+    "The code of a notebook, cell by cell, with nothing done where a magic was."
     for cell in json.loads(path.read_text('utf-8'))['cells']:
         if cell['cell_type'] == 'code':
-            yield re.sub(r'^\s*[%!].*$', '', ''.join(cell['source']), flags=re.M)
+            source = ''.join(cell['source'])
+            yield re.sub(r'^( *)[%!].*$', r'\1pass', source, flags=re.M)
 
 
 def imported(code):
@@ -151,6 +154,29 @@ def test_sidebar_is_in_order():
     listed = re.findall(r'[\w-]+\.ipynb', json.dumps(website['sidebar']))
     assert listed == ['index.ipynb', *(p.name for p in NOTEBOOKS if p.name[0] != 'i')]
     assert [path.name for path in NOTEBOOKS if number(path) is None] == ['index.ipynb']
+
+
+# ---- what a page shows can be copied, and runs
+
+HIDDEN = re.compile(r'^#\| *(hide|(echo|include): *false)$', re.M)
+
+
+def names_in(code):
+    "The names that compiled code sets at its top, and those that it looks up."
+    steps = [(step.opname, step.argval) for step in dis.get_instructions(code)]
+    inner = [names_in(part)[1] for part in code.co_consts if isinstance(part, CodeType)]
+    asked = {name for step, name in steps if step in ('LOAD_NAME', 'LOAD_GLOBAL')}
+    return {name for step, name in steps if step == 'STORE_NAME'}, asked.union(*inner)
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_shown_needs_nothing_hidden(path):
+    shown, hidden, missing = set(), set(), set()
+    for source in code_of(path):
+        given, asked = names_in(compile(source, path.name, 'exec'))
+        if not HIDDEN.search(source): missing |= (asked - given - shown) & hidden
+        (hidden if HIDDEN.search(source) else shown).update(given)
+    assert missing == set()
 
 
 # ---- small, and quick to import
