@@ -33,6 +33,7 @@ COMMANDS = {
     'mypy': '-m mypy',
     'README': 'tools/readme.py --check',
     'pins': 'tools/pins.py --check',
+    'minutes': 'tools/minutes.py --check',
     'linear weights': '-m mnist_nbdev.ship --check',  # a minute of training
     'data of widgets': 'tools/build_widgets.py --check',
     'bundled data': f'tools/build_data.py {MNIST} --check',
@@ -154,6 +155,24 @@ def test_sidebar_is_in_order():
     listed = re.findall(r'[\w-]+\.ipynb', json.dumps(website['sidebar']))
     assert listed == ['index.ipynb', *(p.name for p in NOTEBOOKS if p.name[0] != 'i')]
     assert [path.name for path in NOTEBOOKS if number(path) is None] == ['index.ipynb']
+
+
+# ---- references
+
+LINK = r'\]\((https?://(?!github\.com/mnist-nbdev/)[^)\s]+)\)'  # to others' pages
+
+
+def test_references():
+    "The page says of each link to others' pages where it is cited; and what we are."
+    pages = {path.name: path.read_text('utf-8') for path in ROOT.glob('nbs/*.[iq]*')}
+    page = pages.pop('references.qmd')
+    said = {(url, name) for line in page.splitlines() for url in re.findall(LINK, line)
+            for name in re.findall(r'\(([\w.]+\.(?:ipynb|qmd))\)', line)}
+    cited = {(url, name) for name in pages for url in re.findall(LINK, pages[name])}
+    assert said == cited
+    us = yaml.safe_load((ROOT/'CITATION.cff').read_text('utf-8'))
+    words = [us['authors'][0]['name'], us['title'], us['version'], us['url']]
+    assert all(page.replace(r'\_', '_').count(word) >= 2 for word in words)
 
 
 # ---- what a page shows can be copied, and runs
