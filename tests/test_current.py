@@ -1,6 +1,7 @@
 """The house is in order: what is made is current, and its rules hold."""
 
 import ast
+import dis
 import json
 import os
 import re
@@ -10,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from textwrap import dedent
+from types import CodeType
 
 import nbformat
 import outputs
@@ -31,6 +33,7 @@ COMMANDS = {
     'mypy': '-m mypy',
     'README': 'tools/readme.py --check',
     'pins': 'tools/pins.py --check',
+    'minutes': 'tools/minutes.py --check',
     'linear weights': '-m mnist_nbdev.ship --check',  # a minute of training
     'data of widgets': 'tools/build_widgets.py --check',
     'bundled data': f'tools/build_data.py {MNIST} --check',
@@ -82,10 +85,11 @@ def test_export_and_clean_change_nothing(tmp_path):
 
 
 def code_of(path):
-    "The code of a notebook, cell by cell, magics left out."
+    "The code of a notebook, cell by cell, with nothing done where a magic was."
     for cell in json.loads(path.read_text('utf-8'))['cells']:
         if cell['cell_type'] == 'code':
-            yield re.sub(r'^\s*[%!].*$', '', ''.join(cell['source']), flags=re.M)
+            source = ''.join(cell['source'])
+            yield re.sub(r'^( *)[%!].*$', r'\1pass', source, flags=re.M)
 
 
 def imported(code):
@@ -151,6 +155,47 @@ def test_sidebar_is_in_order():
     listed = re.findall(r'[\w-]+\.ipynb', json.dumps(website['sidebar']))
     assert listed == ['index.ipynb', *(p.name for p in NOTEBOOKS if p.name[0] != 'i')]
     assert [path.name for path in NOTEBOOKS if number(path) is None] == ['index.ipynb']
+
+
+# ---- references
+
+LINK = r'\]\((https?://(?!github\.com/mnist-nbdev/)[^)\s]+)\)'  # to others' pages
+
+
+def test_references():
+    "The page says of each link to others' pages where it is cited; and what we are."
+    pages = {path.name: path.read_text('utf-8') for path in ROOT.glob('nbs/*.[iq]*')}
+    page = pages.pop('references.qmd')
+    said = {(url, name) for line in page.splitlines() for url in re.findall(LINK, line)
+            for name in re.findall(r'\(([\w.]+\.(?:ipynb|qmd))\)', line)}
+    cited = {(url, name) for name in pages for url in re.findall(LINK, pages[name])}
+    assert said == cited
+    us = yaml.safe_load((ROOT/'CITATION.cff').read_text('utf-8'))
+    words = [us['authors'][0]['name'], us['title'], us['version'], us['url']]
+    assert all(page.replace(r'\_', '_').count(word) >= 2 for word in words)
+
+
+# ---- what a page shows can be copied, and runs
+
+HIDDEN = re.compile(r'^#\| *(hide|(echo|include): *false)$', re.M)
+
+
+def names_in(code):
+    "The names that compiled code sets at its top, and those that it looks up."
+    steps = [(step.opname, step.argval) for step in dis.get_instructions(code)]
+    inner = [names_in(part)[1] for part in code.co_consts if isinstance(part, CodeType)]
+    asked = {name for step, name in steps if step in ('LOAD_NAME', 'LOAD_GLOBAL')}
+    return {name for step, name in steps if step == 'STORE_NAME'}, asked.union(*inner)
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS, ids=lambda path: path.stem)
+def test_shown_needs_nothing_hidden(path):
+    shown, hidden, missing = set(), set(), set()
+    for source in code_of(path):
+        given, asked = names_in(compile(source, path.name, 'exec'))
+        if not HIDDEN.search(source): missing |= (asked - given - shown) & hidden
+        (hidden if HIDDEN.search(source) else shown).update(given)
+    assert missing == set()
 
 
 # ---- small, and quick to import

@@ -20,9 +20,10 @@ SITE = f'{CFG.doc_host}{CFG.doc_baseurl}/'
 FILES = 'index_files'
 
 
-def page(match):
-    "A link to a notebook or .qmd page, as a link to its page on the site."
-    return f']({SITE}{re.sub(r"^[0-9]+_", "", match[1])}.html'
+def at_site(text):
+    "Links to notebooks and .qmd pages, as links to their pages on the site."
+    link = r'\]\((?!\w+:|#)(?:\d+_)?(\w+)\.(?:ipynb|qmd)'
+    return re.sub(link, rf']({SITE}\1.html', text)
 
 
 def is_widget(output):
@@ -32,8 +33,7 @@ def is_widget(output):
 def readable(cell):
     "A cell as the README shows it, or None for one that is hidden."
     if cell.cell_type == 'markdown':
-        text = NbdevLookup().linkify(cell.source)
-        cell.source = re.sub(r'\]\((?!\w+:|#)(\w+)\.(?:ipynb|qmd)', page, text)
+        cell.source = at_site(NbdevLookup().linkify(cell.source))
         return cell
     directives = extract_directives(cell)
     if 'hide' in directives: return None
@@ -43,7 +43,10 @@ def readable(cell):
     cell.metadata['transient'] = {'remove_source': hidden}
     cell.outputs = [output for output in cell.outputs if not is_widget(output)]
     alt = ' '.join(directives.get('fig-alt:', [])).strip('"')
-    for output in cell.outputs: output.get('metadata', {}).setdefault('alt', alt)
+    for output in cell.outputs:
+        output.get('metadata', {}).setdefault('alt', alt)
+        if text := output.get('data', {}).get('text/markdown'):
+            output.data['text/markdown'] = at_site(text)
     return cell
 
 
