@@ -7,21 +7,42 @@ same _quarto.yml that `nbdev_docs` gives to Quarto. Whatever smalldocs warns of 
 broken link, an option that it does not know) fails the build. Then
 `pytest tests/test_site.py` looks at the result in a browser.
 """
+import base64
 import contextlib
+import html
+import json
 import os
 import re
 import shutil
+import struct
 from pathlib import Path
 
+import tinycss2
 import yaml
+from fontTools import subset
 from nbdev.config import get_config
 from nbdev.serve import proc_nbs
+from py_mini_racer import MiniRacer
 from smalldocs import layout
 from smalldocs.config import load
 from smalldocs.site import Site
 
 ROOT = Path(__file__).resolve().parents[1]
 READ_HERE = ('output-file is not read by smalldocs',)  # NbdevSite reads it
+DROPPED = '<script src="[^"]*(?:bootstrap|katex)[^"]*"[^>]*></script>'  # page.html folds
+MENDED = {
+    layout.KATEX: 'site_libs/katex',
+    'fuse/fuse.min.js': 'search.js',
+    'themes/slate': 'themes/default',  # styles.css has the colours of both schemes
+    'role="img"></i>': 'aria-hidden="true"></i>',
+    '<header id=': '<a class="skip" href="#quarto-document-content">Skip to the text</a><header id=',
+    '<nav class="navbar': '<nav aria-label="Site" class="navbar',
+    '<nav class="quarto-secondary-nav"': '<div class="quarto-secondary-nav"',
+    '<nav id="quarto-sidebar"': '<nav aria-label="Chapters" id="quarto-sidebar"',
+    '<nav id="TOC"': '<nav aria-label="On this page" id="TOC"',
+    '<nav class="page-nav': '<nav aria-label="Next and previous" class="page-nav',
+    '<main ': '<main aria-label="Text" ',
+}
 WIDGET = r'<div class="widget".*?><p>(.*?)</p></div>\s*<script.*?</script>'
 
 
@@ -86,19 +107,116 @@ def process(cfg):
     return proc
 
 
+def typeset(text, katex):
+    "Draw the formulae, so that no reader's browser has to."
+    def draw(match):
+        tex = html.unescape(match[2])
+        return katex.call('katex.renderToString', tex, {'displayMode': match[1] == '['})
+    return re.sub(r'(?<=>)\\([(\[])(.*?)\\[)\]](?=</span>)', draw, text, flags=re.S)
+
+
+def unpacked(text, pictures):
+    "Name the pictures in place of spelling them out: each comes when its reader does."
+    def name(match):
+        path = pictures.get(base64.b64decode(match[1]))
+        if not path: return match[0]
+        width, height = struct.unpack('>II', path.read_bytes()[16:24])
+        place = f'{path.parent.name}/{path.name}'
+        return f'src="{place}" width="{width}" height="{height}" loading="lazy"'
+    return re.sub('src="data:image/png;base64,([^"]*)"', name, text)
+
+
+def plain(text):
+    "The words of some HTML."
+    return ' '.join(html.unescape(re.sub('<[^>]+>', ' ', text)).split())
+
+
+def sections(text, name):
+    "What the search knows of a page: each section's prose, then its code's own words."
+    text = re.sub(r'<(script|nav|button)\b.*?</\1>|\\[(\[].*?\\[)\]]', '', text, flags=re.S)
+    title, _, body = text.partition('<main')[2].partition('</main>')[0].partition('</h1>')
+    head = r'<h[2-4][^>]*data-anchor-id="([^"]*)"[^>]*>(.*?)</h[2-4]>'
+    parts = ['', '', *re.split(head, body, flags=re.S)]
+    known = ''
+    for anchor, section, part in zip(parts[::3], parts[1::3], parts[2::3]):
+        prose = plain(re.sub(r'<(pre|table).*?</\1>', ' ', part, flags=re.S))
+        known += prose
+        words = dict.fromkeys(re.findall(r'[^\W\d]\w{4,}', plain(part)))
+        new = ' '.join(word for word in words if word not in known)
+        known += new
+        href = f'{name}#{anchor}'.strip('#')
+        yield href, plain(title.rpartition('<h1')[2].partition('>')[2]), plain(section), prose, new
+
+
+def needed(css, names):
+    "The rules of a style sheet whose classes and ids (not in brackets) pages have."
+    for rule in tinycss2.parse_rule_list(css, skip_comments=True, skip_whitespace=True):
+        head = tinycss2.serialize(rule.prelude).strip()
+        if rule.type == 'qualified-rule':
+            heads = [part for part in re.split(r',(?![^(]*\))', head) if names.issuperset(
+                re.findall(r'[.#]([a-zA-Z_][\w-]*)', re.sub(r'\[.*?\]|\(.*\)', '', part)))]
+            if heads: yield f'{",".join(heads)}{{{tinycss2.serialize(rule.content).strip()}}}'
+        elif rule.at_keyword == 'media':
+            if rules := ''.join(needed(rule.content, names)): yield f'@media {head}{{{rules}}}'
+        else:
+            yield rule.serialize()
+
+
+def thin(path, letters):
+    "Keep of a font the letters that pages show."
+    options = subset.Options(flavor='woff2')
+    font = subset.load_font(path, options)
+    thinner = subset.Subsetter(options)
+    thinner.populate(text=letters)
+    thinner.subset(font)
+    subset.save_font(font, path, options)
+
+
+def slim(out, seen):
+    "Keep of styles and fonts what the pages, as `seen`, make use of."
+    libs = out/'site_libs'
+    for name in ('bootstrap', 'fuse', 'katex/contrib'): shutil.rmtree(libs/name)
+    for path in (libs/'katex'/'katex.min.js', libs/'themes'/'slate.min.css', *libs.rglob('*.woff')):
+        path.unlink()
+    scripts = [path.read_text('utf-8') for path in out.rglob('*.js')]
+    scripts += re.findall('<script>.*?</script>', seen, re.S)
+    said = re.findall('(?:class|id)="?([^">]*)', seen) + scripts
+    names = set(re.findall(r'[\w-]+', ' '.join(said)))
+    for path in (*libs.rglob('*.css'), out/'styles.css'):
+        css = ''.join(needed(path.read_text('utf-8'), names))
+        css = re.sub(r',\s*url\([^)]*\.(?:woff|ttf)\b[^)]*\) format\([^)]*\)', '', css)
+        path.write_text(css, 'utf-8')
+        seen += css  # it writes the letters of icons
+    for path in libs.rglob('*.woff2'): thin(path, ''.join({*seen}))
+
+
 def finish(out, cfg):
-    "Serve KaTeX from the site, and let 404.html find its style wherever it is shown."
-    shutil.copytree(cfg.nbs_path/'katex', out/'site_libs'/'katex')
+    "Draw what can be drawn now, drop what no page needs, and name the parts of pages."
+    libs = out/'site_libs'
+    shutil.copytree(cfg.nbs_path/'katex', libs/'katex')
+    shutil.copy(cfg.nbs_path/'search.js', libs)
+    katex = MiniRacer()
+    katex.eval((libs/'katex'/'katex.min.js').read_text('utf-8') + '; 0')
+    pictures = {path.read_bytes(): path for path in out.glob('*_files/*.png')}
+    known, seen = [], ''
     for path in out.rglob('*.llms.md'):  # of a widget keep the sentence
         text = re.sub(WIDGET, r'\1', path.read_text('utf-8'), flags=re.S)
         path.write_text(text, 'utf-8')
-    for path in out.rglob('*.html'):
-        up = '../'*(len(path.relative_to(out).parts) - 1)
-        text = path.read_text('utf-8').replace(layout.KATEX, f'{up}site_libs/katex')
-        text = text.replace('role="img"></i>', 'aria-hidden="true"></i>')
+    for path in sorted(out.glob('*.html')):
+        text = re.sub(DROPPED, '', path.read_text('utf-8'))
+        for old, new in MENDED.items(): text = text.replace(old, new)
         if path.name == '404.html':
+            text = text.replace('href="#', 'href="404.html#')
             text = text.replace('<head>', f'<head><base href="{cfg.doc_baseurl}/">')
+        else:
+            known += sections(text, path.name)
+        address = f'{cfg.doc_host}{cfg.doc_baseurl}/{path.name}'
+        text = text.replace('class="widget"', f'class="widget" data-address="{address}"')
+        text = typeset(unpacked(text, pictures), katex)
         path.write_text(text, 'utf-8')
+        seen += text
+    (out/'search.json').write_text(json.dumps(known, ensure_ascii=False), 'utf-8')
+    slim(out, seen)
 
 
 def build():
