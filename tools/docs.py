@@ -132,12 +132,14 @@ def plain(text):
 
 
 def sections(text, name):
-    "What the search knows of a page: each section's prose, then its code's own words."
+    "What the search knows of a page: each section's terms, prose, and other words."
     text = re.sub(r'<(script|nav|button)\b.*?</\1>|\\[(\[].*?\\[)\]]', '', text, flags=re.S)
     title, _, body = text.partition('<main')[2].partition('</main>')[0].partition('</h1>')
     head = r'<h[2-4][^>]*data-anchor-id="([^"]*)"[^>]*>(.*?)</h[2-4]>'
+    title = plain(title.rpartition('<h1')[2].partition('>')[2])
     parts = ['', '', *re.split(head, body, flags=re.S)]
     known = ''
+    terms = r'<strong>.*?</strong>|description">.*?</'
     for anchor, section, part in zip(parts[::3], parts[1::3], parts[2::3]):
         prose = plain(re.sub(r'<(pre|table).*?</\1>', ' ', part, flags=re.S))
         known += prose
@@ -145,7 +147,8 @@ def sections(text, name):
         new = ' '.join(word for word in words if word not in known)
         known += new
         href = f'{name}#{anchor}'.strip('#')
-        yield href, plain(title.rpartition('<h1')[2].partition('>')[2]), plain(section), prose, new
+        told = plain(' '.join(re.findall(terms, part, re.S)))
+        yield href, title, plain(section), told, prose, new
 
 
 def needed(css, names):
