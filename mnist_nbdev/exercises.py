@@ -10,12 +10,15 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import torch
 from torch import Tensor
+
+from .data import read_bundled, to_floats
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff07
 class Wrong(AssertionError):
@@ -90,6 +93,65 @@ def prove(
         assert (why := _why(name, answer)) is None, f'{name} refuses: {why}'
     for words, answer in wrong.items():
         assert words in (why := str(_why(name, answer))), f'{name}, {words!r}: {why}'
+
+# %% ../nbs/39_exercises.ipynb #234d5380
+@cache
+def _blank(split: str) -> Tensor:  # (10, 784) bool, of each digit
+    "Where no image of a digit has ink."
+    images = [to_floats(read_bundled(split, digit)[0]) for digit in range(10)]
+    return torch.stack([(x == 0).all(0) for x in images])
+
+# %% ../nbs/39_exercises.ipynb #5f5b08a4
+@exercise('data 1')
+def _(never):  # (784,) or (28, 28), true and false
+    right, valid = _blank('train').all(0), _blank('valid').all(0)
+    never = torch.as_tensor(never)
+    if never.numel() == 784: never = never.reshape(784)
+    return compare(never, right, {
+        'This is how many they are. Which ones are they?': right.sum(),
+        'This is true where some image has ink. The question asks for the other '
+        'pixels.': ~right,
+        'At least one image is blank there, but not all of them.': torch.ones(784),
+        'These pixels are blank in the threes and sevens. Other digits have ink in '
+        'some of them.': _blank('train')[[3, 7]].all(0),
+        'Here the validation images count too. A model does not learn from them.':
+            right & valid,
+        'These are the validation images. A model does not learn from them.': valid})
+
+# %% ../nbs/39_exercises.ipynb #b40475df
+@exercise('data 2')
+def _(centres):  # (n, 784) -> (n, 2)
+    x = to_floats(read_bundled('train', 3)[0][:20]).reshape(20, 28, 28)
+    x = x.roll((3, -4), (1, 2))  # no longer in the middle
+    at = torch.arange(28.)
+    def middle(weight):
+        moments = torch.stack([weight.sum(2)@at, weight.sum(1)@at], 1)
+        return moments/weight.sum((1, 2))[:, None]
+
+    right, found = middle(x), centres(x.reshape(20, 784))
+    if isinstance(found, (tuple, list)) and len(found) == 2:
+        found = torch.stack([torch.as_tensor(part) for part in found], 1)
+    return compare(found, right, {
+        'Row and column are exchanged.': right.flip(1),
+        'Here rows and columns are counted from 1. The first one is 0.': right + 1,
+        'Here every pixel with ink counts the same. More ink should weigh more.':
+            middle((x > 0).float()),
+        'Divide by all the ink of the image: a mean is a sum over its weights.':
+            right*x.sum((1, 2))[:, None],
+        'This divides by the number of pixels. Divide by the ink of the image.':
+            right*x.mean((1, 2))[:, None],
+        'This is how far the centre is from row and column 14. Where is it?':
+            right - 14,
+        'This is how far the centre is from the middle. Where is it?': right - 13.5})
+
+# %% ../nbs/39_exercises.ipynb #1f2808e7
+@exercise('data 3')
+def _(shape):
+    return compare(shape, (5, 5), {
+        'PyTorch does not pair them one by one: that needs two equal shapes.': (5,),
+        'It is not a column either. Each label meets each prediction.': (5, 1),
+        'One row would be one label for each prediction. There is more.': (1, 5),
+        'This is how many answers there are. In which shape?': 25})
 
 # %% ../nbs/39_exercises.ipynb #38b9d78b
 def _ride() -> tuple[Tensor, Tensor, Tensor]:
