@@ -18,7 +18,8 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import torch
 from torch import Tensor
 
-from .data import read_bundled, to_floats
+from .baseline import l1, l2, nearest_mean
+from .data import load_sample, read_bundled, to_floats
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff07
 class Wrong(AssertionError):
@@ -152,6 +153,69 @@ def _(shape):
         'It is not a column either. Each label meets each prediction.': (5, 1),
         'One row would be one label for each prediction. There is more.': (1, 5),
         'This is how many answers there are. In which shape?': 25})
+
+# %% ../nbs/39_exercises.ipynb #3abcf656
+_sample = cache(load_sample)  # nobody may change it
+
+@cache
+def _errors_of(middle: Callable, k: int | None = None) -> Tensor:  # (2, 2)
+    "The errors of l1 and l2 on validation images, then those on training images."
+    s = _sample()
+    three, seven = (middle(x[:k]) for x in s.train_x.split([6131, 6265]))
+    return torch.tensor([[(nearest_mean(x, three, seven, distance) != y).sum()
+                          for distance in (l1, l2)] for x, y in (s[2:], s[:2])])
+
+def _mean(x: Tensor) -> Tensor: return x.mean(0)
+def _median(x: Tensor) -> Tensor: return x.median(0).values
+
+# %% ../nbs/39_exercises.ipynb #aad82782
+@exercise('baseline 1')
+def _(squared):  # x (n, 784), mean (784,) -> (n, 1)
+    x = _sample().valid_x[:9]
+    mean = x.mean(0)
+    apart, found = x - mean, squared(x, mean)
+    right = apart.square().mean(1, keepdim=True)
+    if compare(found, 784*right) is None: return None  # a sum does as well
+    return compare(found, right, {
+        'The root is still in it.': right.sqrt(),
+        'This is the absolute difference, as in L1. L2 squares the differences.':
+            apart.abs().mean(1, keepdim=True),
+        'Without squares the differences cancel each other.':
+            apart.mean(1, keepdim=True),
+        'Square each difference before you average them.':
+            apart.mean(1, keepdim=True)**2,
+        'The distances are in a row. Compared with the labels, which are a column, '
+        'they would make a square. keepdim=True keeps the column.': right[:, 0],
+        'This is one number for all images. Each needs its own: mean(1).':
+            right.mean()})
+
+# %% ../nbs/39_exercises.ipynb #7b2c798d
+@exercise('baseline 2')
+def _(errors):
+    if isinstance(errors, dict): errors = [*errors.values()]
+    valid, train = _errors_of(_median)
+    return compare(errors, valid, {
+        'The question asks for l1 first, and then for l2.': valid.flip(0),
+        'These are the errors with mean digits.': _errors_of(_mean)[0],
+        'This is how many answers are right. Count the wrong ones.': 2038 - valid,
+        'This is the share of errors. How many are they?': valid/2038,
+        'These are errors on the training images, from which the medians were made.':
+            train}, rtol=.02)
+
+# %% ../nbs/39_exercises.ipynb #fa6ab87d
+@exercise('baseline 3')
+def _(errors):
+    if isinstance(errors, dict): errors = [*errors.values()]
+    counts = torch.stack([_errors_of(_mean, k) for k in (1, 10, 100, 1000, None)])
+    right, train = counts[:, 0, 1], counts[:, 1, 1]
+    return compare(errors, right, {
+        'These are the errors with l1. Take l2.': counts[:, 0, 0],
+        'This is how many answers are right. Count the wrong ones.': 2038 - right,
+        'This is the share of errors. How many are they?': right/2038,
+        'These are errors on the training images. Count those of the validation '
+        'images.': train,
+        'This is the last of the five numbers. What are the others?': right[-1]},
+        rtol=.02)
 
 # %% ../nbs/39_exercises.ipynb #38b9d78b
 def _ride() -> tuple[Tensor, Tensor, Tensor]:
