@@ -7,6 +7,7 @@ __all__ = ['Wrong', 'exercise', 'check', 'compare', 'prove', 'student_edition']
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff04
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from .baseline import l1, l2, nearest_mean
 from .data import load_sample, read_bundled, to_floats
+from .linear import mnist_loss
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff07
 class Wrong(AssertionError):
@@ -312,6 +314,57 @@ def _(loss):  # (t, y, params, lr) -> one number
         'closer to zero, so the pull must be stronger.': of_mse + lr**2*extra},
         'Put params = -lr·grad in the form 0 = grad + …, and find what the dots are '
         'the gradient of.')
+
+# %% ../nbs/39_exercises.ipynb #58c29782
+@exercise('linear 1')
+def _(losses):
+    log2, share = math.log(2), _sample().train_y.mean()
+    return compare(losses, [.5, log2], {
+        'The question asks for mnist_loss first, and then for bce_loss.': [log2, .5],
+        'The second is a logarithm of base 2. The formula means the natural one.':
+            [.5, 1],
+        'The second is a logarithm of base 10. The formula means the natural one.':
+            [.5, math.log10(2)],
+        'A logarithm of one half is below zero, and the formula has a minus before it.':
+            [.5, -log2],
+        'These are sums over the images. A loss is their mean.':
+            [.5*12_396, log2*12_396],
+        'The logits are 0, but the probabilities are not: what is the sigmoid of 0?':
+            [share, math.inf],
+        'A model that knows nothing is not free of loss: what is the sigmoid of 0?':
+            [0, 0]}, rtol=.01)
+
+# %% ../nbs/39_exercises.ipynb #ffa24d9f
+@exercise('linear 2')
+def _(steepest):
+    found = torch.as_tensor(steepest, dtype=torch.float64).abs()
+    return compare(found*(found > .1), [0, .25, 1], {
+        'This is the slope of the cross-entropy at z = 0. Where is it steepest?':
+            [0, .25, .5],
+        'One half is the probability there. Which logit has it?': [.5, .25, 1],
+        'At z = 0 the slope is p(1 - p), and both factors are one half.': [0, .5, 1],
+        'This is where the cross-entropy is steepest. There the documented loss is '
+        'flat.': [10, 0, 1],
+        'These slopes are nearly zero. Take the loss of one image: in a mean over n '
+        'images each slope is divided by n.': [0, 0, 0]}, rtol=.02)
+
+# %% ../nbs/39_exercises.ipynb #315b858a
+@exercise('linear 3')
+def _(broken):  # logits (n, 1), labels (n, 1) -> (n, 1)
+    z = torch.tensor([-3, -.5, 1, 4], dtype=torch.float64)[:, None]
+    y = torch.tensor([1, 0, 1, 0], dtype=torch.float64)[:, None]
+    p = torch.sigmoid(z)
+    sign = (p - y).sign()
+    return compare(broken(z, y), sign*p/4, {
+        'This is the right gradient. Leave out the factor 1 - p.':
+            mnist_loss.grad(z, y),
+        'This leaves out p. Leave out 1 - p.': sign*(1 - p)/4,
+        'Both factors are left out. Leave out only 1 - p.': sign/4,
+        'The sign is turned, too. Leave out the factor 1 - p, and no more.': -sign*p/4,
+        'The sign is left out, too: every logit would be pushed the same way.': p/4,
+        'The size of the error is in it. The slope of |y - p| is only its sign.':
+            (p - y)*p/4,
+        'The loss is a mean: divide by the number of images.': sign*p})
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff31
 _ANSWER = re.compile(r'^#\| code-summary: "(Answer|Test: the checks)', re.M)
