@@ -21,7 +21,8 @@ from torch import Tensor
 
 from .baseline import l1, l2, nearest_mean
 from .data import load_sample, read_bundled, to_floats
-from .linear import mnist_loss
+from .linear import Loss, bce_loss, mnist_loss, zero_linear
+from .train import batches, fit, train_epoch, validate
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff07
 class Wrong(AssertionError):
@@ -365,6 +366,85 @@ def _(broken):  # logits (n, 1), labels (n, 1) -> (n, 1)
         'The size of the error is in it. The slope of |y - p| is only its sign.':
             (p - y)*p/4,
         'The loss is a mean: divide by the number of images.': sign*p})
+
+# %% ../nbs/39_exercises.ipynb #a8f2f098
+@exercise('train 1')
+def _(order):  # places of the training images
+    order, y = torch.as_tensor(order), _sample().train_y[:, 0]
+    if order.ndim != 1:
+        return (f'Its shape is {tuple(order.shape)}. Put all places into one row: '
+                'flatten() goes through them row by row.')
+    if not len(order): return 'There are no places in it yet.'
+    if order.max() < 2: return 'These are labels. The question asks for places.'
+    if len(order.unique()) < len(order):
+        return 'Some images come twice. Their places: threes from 0, sevens from 6131.'
+    if len(order) < 12_262: return f'These are {len(order):,} images. There are more.'
+    by_turns = y[order[:12_262]]  # the last sevens have no partner
+    if (by_turns[1:] == by_turns[:-1]).any():
+        return 'Somewhere two threes, or two sevens, follow each other.'
+    if any((order[y[order] == digit].diff() < 0).any() for digit in (0, 1)):
+        return 'They take turns, but each class should also keep its order.'
+    return None
+
+# %% ../nbs/39_exercises.ipynb #5630f95e
+@cache
+def _gaps() -> Tensor:  # (21,), one for each epoch
+    "The documented accuracy minus the share of right answers, in the recipe."
+    history = fit(_sample(), progress=False)[1]
+    errors = torch.tensor(history.valid_errors, dtype=torch.float64)
+    return torch.tensor(history.valid_accuracy, dtype=torch.float64) - (1 - errors/2038)
+
+# %% ../nbs/39_exercises.ipynb #c24190c9
+@exercise('train 2')
+def _(gap):
+    gaps = _gaps().abs()
+    return compare(torch.as_tensor(gap).abs(), gaps.max(), {
+        'This is the difference after the last epoch. It was larger before.': gaps[-1],
+        'This is the mean over the epochs. The question asks for the largest.':
+            gaps.mean(),
+        'It is larger after another epoch, with the other sign.': _gaps().min().abs(),
+        'This is in percent. The question asks for a difference of shares.':
+            100*gaps.max(),
+        'This is in images. The question asks for a difference of shares.':
+            2038*gaps.max(),
+        'These are all of them. Which is the largest?': gaps}, rtol=.05)
+
+# %% ../nbs/39_exercises.ipynb #8b5951ca
+@cache
+def _errors_with(
+    n: int,  # images of each class
+    steps: int = 400,
+    shuffle: bool = True,
+    loss: Loss = bce_loss,
+) -> int:  # errors on the validation images
+    "Train from zero on the first images of each class."
+    s, model, rng = _sample(), zero_linear(), torch.Generator().manual_seed(0)
+    rows = torch.cat([torch.arange(n), torch.arange(6131, 6131 + n)])
+    for _ in range(steps//math.ceil(2*n/256)):  # epochs
+        drawn = batches(s.train_x[rows], s.train_y[rows], 256, rng if shuffle else None)
+        train_epoch(model, drawn, 1., loss)
+    return validate(model, s.valid_x, s.valid_y)[2]
+
+# %% ../nbs/39_exercises.ipynb #c0bde806
+@exercise('train 3')
+def _(errors):
+    if isinstance(errors, dict): errors = [*errors.values()]
+    def with_(**changes): return [_errors_with(n, **changes) for n in (20, 200, 2000)]
+
+    right, found = torch.tensor(with_()), torch.as_tensor(errors)
+    spread = torch.tensor([2, 2, 5])  # of other seeds
+    if found.shape == (3,) and ((found - right).abs() <= spread).all(): return None
+    same_epochs = [_errors_with(n, steps) for n, steps in ((20, 25), (200, 50))]
+    return compare(errors, right, {
+        'This is how many answers are right. Count the wrong ones.': 2038 - right,
+        'These models have seen only threes: they stand first in the training images.':
+            [1028]*3,
+        'Here each has the same number of epochs. With fewer images an epoch has '
+        'fewer steps.': [*same_epochs, right[2]],
+        'The images are not shuffled. That is one of the three repairs.':
+            with_(shuffle=False),
+        'This is the documented loss. The repaired recipe has the cross-entropy.':
+            with_(loss=mnist_loss)}, rtol=.02)
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff31
 _ANSWER = re.compile(r'^#\| code-summary: "(Answer|Test: the checks)', re.M)
