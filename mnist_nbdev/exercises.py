@@ -7,9 +7,11 @@ __all__ = ['Wrong', 'exercise', 'check', 'compare', 'prove', 'student_edition']
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff04
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -17,6 +19,11 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import torch
 from torch import Tensor
+
+from .baseline import l1, l2, nearest_mean
+from .data import load_sample, read_bundled, to_floats
+from .linear import Loss, bce_loss, mnist_loss, zero_linear
+from .train import batches, fit, train_epoch, validate
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff07
 class Wrong(AssertionError):
@@ -98,6 +105,128 @@ def prove(
         assert (why := _why(name, answer)) is None, f'{name} refuses: {why}'
     for words, answer in wrong.items():
         assert words in (why := str(_why(name, answer))), f'{name}, {words!r}: {why}'
+
+# %% ../nbs/39_exercises.ipynb #234d5380
+@cache
+def _blank(split: str) -> Tensor:  # (10, 784) bool, of each digit
+    "Where no image of a digit has ink."
+    images = [to_floats(read_bundled(split, digit)[0]) for digit in range(10)]
+    return torch.stack([(x == 0).all(0) for x in images])
+
+# %% ../nbs/39_exercises.ipynb #5f5b08a4
+@exercise('data 1')
+def _(never):  # (784,) or (28, 28), true and false
+    right, valid = _blank('train').all(0), _blank('valid').all(0)
+    never = torch.as_tensor(never)
+    if never.numel() == 784: never = never.reshape(784)
+    return compare(never, right, {
+        'This is how many they are. Which ones are they?': right.sum(),
+        'This is true where some image has ink. The question asks for the other '
+        'pixels.': ~right,
+        'At least one image is blank there, but not all of them.': torch.ones(784),
+        'These pixels are blank in the threes and sevens. Other digits have ink in '
+        'some of them.': _blank('train')[[3, 7]].all(0),
+        'Here the validation images count too. A model does not learn from them.':
+            right & valid,
+        'These are the validation images. A model does not learn from them.': valid})
+
+# %% ../nbs/39_exercises.ipynb #b40475df
+@exercise('data 2')
+def _(centres):  # (n, 784) -> (n, 2)
+    x = to_floats(read_bundled('train', 3)[0][:20]).reshape(20, 28, 28)
+    x = x.roll((3, -4), (1, 2))  # no longer in the middle
+    at = torch.arange(28.)
+    def middle(weight):
+        moments = torch.stack([weight.sum(2)@at, weight.sum(1)@at], 1)
+        return moments/weight.sum((1, 2))[:, None]
+
+    right, found = middle(x), centres(x.reshape(20, 784))
+    if isinstance(found, (tuple, list)) and len(found) == 2:
+        found = torch.stack([torch.as_tensor(part) for part in found], 1)
+    return compare(found, right, {
+        'Row and column are exchanged.': right.flip(1),
+        'Here rows and columns are counted from 1. The first one is 0.': right + 1,
+        'Here every pixel with ink counts the same. More ink should weigh more.':
+            middle((x > 0).float()),
+        'Divide by all the ink of the image: a mean is a sum over its weights.':
+            right*x.sum((1, 2))[:, None],
+        'This divides by the number of pixels. Divide by the ink of the image.':
+            right*x.mean((1, 2))[:, None],
+        'This is how far the centre is from row and column 14. Where is it?':
+            right - 14,
+        'This is how far the centre is from the middle. Where is it?': right - 13.5})
+
+# %% ../nbs/39_exercises.ipynb #1f2808e7
+@exercise('data 3')
+def _(shape):
+    return compare(shape, (5, 5), {
+        'PyTorch does not pair them one by one: that needs two equal shapes.': (5,),
+        'It is not a column either. Each label meets each prediction.': (5, 1),
+        'One row would be one label for each prediction. There is more.': (1, 5),
+        'This is how many answers there are. In which shape?': 25})
+
+# %% ../nbs/39_exercises.ipynb #3abcf656
+_sample = cache(load_sample)  # nobody may change it
+
+@cache
+def _errors_of(middle: Callable, k: int | None = None) -> Tensor:  # (2, 2)
+    "The errors of l1 and l2 on validation images, then those on training images."
+    s = _sample()
+    three, seven = (middle(x[:k]) for x in s.train_x.split([6131, 6265]))
+    return torch.tensor([[(nearest_mean(x, three, seven, distance) != y).sum()
+                          for distance in (l1, l2)] for x, y in (s[2:], s[:2])])
+
+def _mean(x: Tensor) -> Tensor: return x.mean(0)
+def _median(x: Tensor) -> Tensor: return x.median(0).values
+
+# %% ../nbs/39_exercises.ipynb #aad82782
+@exercise('baseline 1')
+def _(squared):  # x (n, 784), mean (784,) -> (n, 1)
+    x = _sample().valid_x[:9]
+    mean = x.mean(0)
+    apart, found = x - mean, squared(x, mean)
+    right = apart.square().mean(1, keepdim=True)
+    if compare(found, 784*right) is None: return None  # a sum does as well
+    return compare(found, right, {
+        'The root is still in it.': right.sqrt(),
+        'This is the absolute difference, as in L1. L2 squares the differences.':
+            apart.abs().mean(1, keepdim=True),
+        'Without squares the differences cancel each other.':
+            apart.mean(1, keepdim=True),
+        'Square each difference before you average them.':
+            apart.mean(1, keepdim=True)**2,
+        'The distances are in a row. Compared with the labels, which are a column, '
+        'they would make a square. keepdim=True keeps the column.': right[:, 0],
+        'This is one number for all images. Each needs its own: mean(1).':
+            right.mean()})
+
+# %% ../nbs/39_exercises.ipynb #7b2c798d
+@exercise('baseline 2')
+def _(errors):
+    if isinstance(errors, dict): errors = [*errors.values()]
+    valid, train = _errors_of(_median)
+    return compare(errors, valid, {
+        'The question asks for l1 first, and then for l2.': valid.flip(0),
+        'These are the errors with mean digits.': _errors_of(_mean)[0],
+        'This is how many answers are right. Count the wrong ones.': 2038 - valid,
+        'This is the share of errors. How many are they?': valid/2038,
+        'These are errors on the training images, from which the medians were made.':
+            train}, rtol=.02)
+
+# %% ../nbs/39_exercises.ipynb #fa6ab87d
+@exercise('baseline 3')
+def _(errors):
+    if isinstance(errors, dict): errors = [*errors.values()]
+    counts = torch.stack([_errors_of(_mean, k) for k in (1, 10, 100, 1000, None)])
+    right, train = counts[:, 0, 1], counts[:, 1, 1]
+    return compare(errors, right, {
+        'These are the errors with l1. Take l2.': counts[:, 0, 0],
+        'This is how many answers are right. Count the wrong ones.': 2038 - right,
+        'This is the share of errors. How many are they?': right/2038,
+        'These are errors on the training images. Count those of the validation '
+        'images.': train,
+        'This is the last of the five numbers. What are the others?': right[-1]},
+        rtol=.02)
 
 # %% ../nbs/39_exercises.ipynb #38b9d78b
 def _ride() -> tuple[Tensor, Tensor, Tensor]:
@@ -192,6 +321,136 @@ def _(loss):  # (t, y, params, lr) -> one number
         'closer to zero, so the pull must be stronger.': of_mse + lr**2*extra},
         'Put params = -lr·grad in the form 0 = grad + …, and find what the dots are '
         'the gradient of.')
+
+# %% ../nbs/39_exercises.ipynb #58c29782
+@exercise('linear 1')
+def _(losses):
+    log2, share = math.log(2), _sample().train_y.mean()
+    return compare(losses, [.5, log2], {
+        'The question asks for mnist_loss first, and then for bce_loss.': [log2, .5],
+        'The second is a logarithm of base 2. The formula means the natural one.':
+            [.5, 1],
+        'The second is a logarithm of base 10. The formula means the natural one.':
+            [.5, math.log10(2)],
+        'A logarithm of one half is below zero, and the formula has a minus before it.':
+            [.5, -log2],
+        'These are sums over the images. A loss is their mean.':
+            [.5*12_396, log2*12_396],
+        'The logits are 0, but the probabilities are not: what is the sigmoid of 0?':
+            [share, math.inf],
+        'A model that knows nothing is not free of loss: what is the sigmoid of 0?':
+            [0, 0]}, rtol=.01)
+
+# %% ../nbs/39_exercises.ipynb #ffa24d9f
+@exercise('linear 2')
+def _(steepest):
+    found = torch.as_tensor(steepest, dtype=torch.float64).abs()
+    return compare(found*(found > .1), [0, .25, 1], {
+        'This is the slope of the cross-entropy at z = 0. Where is it steepest?':
+            [0, .25, .5],
+        'One half is the probability there. Which logit has it?': [.5, .25, 1],
+        'At z = 0 the slope is p(1 - p), and both factors are one half.': [0, .5, 1],
+        'This is where the cross-entropy is steepest. There the documented loss is '
+        'flat.': [10, 0, 1],
+        'These slopes are nearly zero. Take the loss of one image: in a mean over n '
+        'images each slope is divided by n.': [0, 0, 0]}, rtol=.02)
+
+# %% ../nbs/39_exercises.ipynb #315b858a
+@exercise('linear 3')
+def _(broken):  # logits (n, 1), labels (n, 1) -> (n, 1)
+    z = torch.tensor([-3, -.5, 1, 4], dtype=torch.float64)[:, None]
+    y = torch.tensor([1, 0, 1, 0], dtype=torch.float64)[:, None]
+    p = torch.sigmoid(z)
+    sign = (p - y).sign()
+    return compare(broken(z, y), sign*p/4, {
+        'This is the right gradient. Leave out the factor 1 - p.':
+            mnist_loss.grad(z, y),
+        'This leaves out p. Leave out 1 - p.': sign*(1 - p)/4,
+        'Both factors are left out. Leave out only 1 - p.': sign/4,
+        'The sign is turned, too. Leave out the factor 1 - p, and no more.': -sign*p/4,
+        'The sign is left out, too: every logit would be pushed the same way.': p/4,
+        'The size of the error is in it. The slope of |y - p| is only its sign.':
+            (p - y)*p/4,
+        'The loss is a mean: divide by the number of images.': sign*p})
+
+# %% ../nbs/39_exercises.ipynb #a8f2f098
+@exercise('train 1')
+def _(order):  # places of the training images
+    order, y = torch.as_tensor(order), _sample().train_y[:, 0]
+    if order.ndim != 1:
+        return (f'Its shape is {tuple(order.shape)}. Put all places into one row: '
+                'flatten() goes through them row by row.')
+    if not len(order): return 'There are no places in it yet.'
+    if order.max() < 2: return 'These are labels. The question asks for places.'
+    if len(order.unique()) < len(order):
+        return 'Some images come twice. Their places: threes from 0, sevens from 6131.'
+    if len(order) < 12_262: return f'These are {len(order):,} images. There are more.'
+    by_turns = y[order[:12_262]]  # the last sevens have no partner
+    if (by_turns[1:] == by_turns[:-1]).any():
+        return 'Somewhere two threes, or two sevens, follow each other.'
+    if any((order[y[order] == digit].diff() < 0).any() for digit in (0, 1)):
+        return 'They take turns, but each class should also keep its order.'
+    return None
+
+# %% ../nbs/39_exercises.ipynb #5630f95e
+@cache
+def _gaps() -> Tensor:  # (21,), one for each epoch
+    "The documented accuracy minus the share of right answers, in the recipe."
+    history = fit(_sample(), progress=False)[1]
+    errors = torch.tensor(history.valid_errors, dtype=torch.float64)
+    return torch.tensor(history.valid_accuracy, dtype=torch.float64) - (1 - errors/2038)
+
+# %% ../nbs/39_exercises.ipynb #c24190c9
+@exercise('train 2')
+def _(gap):
+    gaps = _gaps().abs()
+    return compare(torch.as_tensor(gap).abs(), gaps.max(), {
+        'This is the difference after the last epoch. It was larger before.': gaps[-1],
+        'This is the mean over the epochs. The question asks for the largest.':
+            gaps.mean(),
+        'It is larger after another epoch, with the other sign.': _gaps().min().abs(),
+        'This is in percent. The question asks for a difference of shares.':
+            100*gaps.max(),
+        'This is in images. The question asks for a difference of shares.':
+            2038*gaps.max(),
+        'These are all of them. Which is the largest?': gaps}, rtol=.05)
+
+# %% ../nbs/39_exercises.ipynb #8b5951ca
+@cache
+def _errors_with(
+    n: int,  # images of each class
+    steps: int = 400,
+    shuffle: bool = True,
+    loss: Loss = bce_loss,
+) -> int:  # errors on the validation images
+    "Train from zero on the first images of each class."
+    s, model, rng = _sample(), zero_linear(), torch.Generator().manual_seed(0)
+    rows = torch.cat([torch.arange(n), torch.arange(6131, 6131 + n)])
+    for _ in range(steps//math.ceil(2*n/256)):  # epochs
+        drawn = batches(s.train_x[rows], s.train_y[rows], 256, rng if shuffle else None)
+        train_epoch(model, drawn, 1., loss)
+    return validate(model, s.valid_x, s.valid_y)[2]
+
+# %% ../nbs/39_exercises.ipynb #c0bde806
+@exercise('train 3')
+def _(errors):
+    if isinstance(errors, dict): errors = [*errors.values()]
+    def with_(**changes): return [_errors_with(n, **changes) for n in (20, 200, 2000)]
+
+    right, found = torch.tensor(with_()), torch.as_tensor(errors)
+    spread = torch.tensor([2, 2, 5])  # of other seeds
+    if found.shape == (3,) and ((found - right).abs() <= spread).all(): return None
+    same_epochs = [_errors_with(n, steps) for n, steps in ((20, 25), (200, 50))]
+    return compare(errors, right, {
+        'This is how many answers are right. Count the wrong ones.': 2038 - right,
+        'These models have seen only threes: they stand first in the training images.':
+            [1028]*3,
+        'Here each has the same number of epochs. With fewer images an epoch has '
+        'fewer steps.': [*same_epochs, right[2]],
+        'The images are not shuffled. That is one of the three repairs.':
+            with_(shuffle=False),
+        'This is the documented loss. The repaired recipe has the cross-entropy.':
+            with_(loss=mnist_loss)}, rtol=.02)
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff31
 _ANSWER = re.compile(r'^#\| code-summary: "(Answer|Test: the checks)', re.M)
