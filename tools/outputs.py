@@ -56,7 +56,8 @@ def run(path, slow=False):
     for cell in nb.cells:
         if cell.cell_type == 'code': cell.outputs = []
     shell = CaptureShell(path, mpl_format='png')
-    left_out = [cell for cell in nb.cells if says(cell, 'slow') and not slow]
+    left_out = [cell for cell in nb.cells if says(cell, 'eval: false')
+                or says(cell, 'slow') and not slow]
     with working_directory(path.parent):
         shell.run_all(nb, exc_stop=True, preproc=lambda cell: cell in left_out)
     shell.user_ns.clear()  # gigabytes, where many notebooks run in a process
