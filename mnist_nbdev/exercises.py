@@ -201,7 +201,7 @@ def _(errors):
     return compare(errors, right, {
         'The question asks for l1 first, and then for l2.': right.flip(0),
         'These are the errors with mean digits.': _errors_of(_mean),
-        'One of the two is right. The other is the number of errors with mean digits.':
+        'The first is right. The second is the number of errors with mean digits.':
             torch.stack([right[0], _errors_of(_mean)[1]]),
         'This is how many answers are right. Count the wrong ones.': 2038 - right,
         'This is the share of errors. How many are they?': right/2038,
