@@ -201,7 +201,8 @@ FAULTS = {
     'white slab': '<p class="cell-output"><img src="favicon.svg" alt="planted" '
                   'style="filter: none"></p>',
     'cut without a sign': '<p style="overflow: auto"><b style="padding: 0 30em">p</b>',
-    'copy button on code': '<style>pre.code-with-copy { padding: 0 !important }</style>',
+    'copy button on code':
+        '<style>pre.code-with-copy { padding: 0 !important }</style>',
     'folded on paper': '<style>::details-content { display: none !important }</style>',
     'lost on paper': '<style>@media print { .cell-output { height: 0 } }</style>',
     'cut on paper': '<p style="overflow: auto"><b style="padding: 0 60em">p</b></p>',
