@@ -152,7 +152,7 @@ def sections(text, name):
     for anchor, section, part in zip(parts[::3], parts[1::3], parts[2::3]):
         prose = plain(re.sub(r'<(pre|table).*?</\1>', ' ', part, flags=re.S))
         known += prose
-        words = dict.fromkeys(re.findall(r'[^\W\d]\w{4,}', plain(part)))
+        words = dict.fromkeys(re.findall(r'[^\W\d]\w{5,}', plain(part)))
         new = ' '.join(word for word in words if word not in known)
         known += new
         href = f'{name}#{anchor}'.strip('#')
@@ -235,7 +235,8 @@ def finish(out, cfg):
         text = typeset(unpacked(text, pictures), katex)
         path.write_text(text, 'utf-8')
         seen += text
-    (out/'search.json').write_text(json.dumps(known, ensure_ascii=False), 'utf-8')
+    index = json.dumps(known, ensure_ascii=False, separators=',:')
+    (out/'search.json').write_text(index, 'utf-8')
     slim(out, seen)
 
 
