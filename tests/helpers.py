@@ -24,32 +24,8 @@ WIDE = {'width': 1280, 'height': 900}
 NARROW = {'width': 360, 'height': 740}
 LOSSES = {loss.name: loss for loss in (mnist_loss, bce_loss)}
 AXE = files('axe_playwright_python').joinpath('axe.min.js').read_text('utf-8')
-THIN_OUT = """() => {  // leave one of the words of code and maths that look alike
-  const look = e => !e ? '' : e.tagName + [...e.attributes]
-    .map(({name, value}) => name === 'id' ? '' : name + value) + look(e.parentElement);
-  const kept = {};
-  const alike = [...document.querySelectorAll(':is(pre, .katex) :not(:has(*))')]
-    .filter(e => e !== (kept[look(e)] ??= e));
-  for (const e of alike) e.replaceWith(e.textContent);
-}"""
-AXE_RUN = """async ([part, more]) => {
-  const found = await axe.run(part ?? document, {resultTypes: ['violations'], ...more});
-  const grave = found.violations.filter(v => /serious|critical/.test(v.impact));
-  return grave.map(v => `axe: ${v.id}: ${v.nodes.length} of ` +
-    `${v.nodes[0].html.slice(0, 90)} ${v.nodes[0].any[0]?.message ?? ''}`);
-}"""
-TOO_WIDE = """() => {
-  const root = document.documentElement, width = root.clientWidth, found = [];
-  const scrolls = e => e && e.tagName !== 'MAIN' &&
-    (getComputedStyle(e).overflowX !== 'visible' || scrolls(e.parentElement));
-  if (root.scrollWidth > width) found.push(`page of ${root.scrollWidth}`);
-  for (const e of document.querySelectorAll('main *')) {
-    const {right, width: own} = e.getBoundingClientRect();
-    if (own && right > width + 1 && !scrolls(e.parentElement))
-      found.push(`${e.tagName}.${e.className} reaches ${Math.round(right)}`);
-  }
-  return found.slice(0, 3).map(text => `too wide: ${text}`);
-}"""
+LOOKS = (ROOT/'tests'/'looks.js').read_text('utf-8')
+TOO_WIDE = f'{LOOKS} looks.tooWide()'
 
 
 def watch(page, faults, known='^$'):
@@ -88,12 +64,18 @@ def unfold(page):
     page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
 
 
+def look(page, *questions):
+    "What is wrong with a page, by questions that tests/looks.js asks."
+    page.evaluate(LOOKS)
+    return [fault for what in questions for fault in page.evaluate(f'looks.{what}()')]
+
+
 def audit(page, part=None, **more):
     "Axe's serious and critical findings in a part of the page, or in all of it."
     unfold(page)
-    page.evaluate(THIN_OUT)
+    page.evaluate(LOOKS)
     page.evaluate(AXE)
-    return page.evaluate(AXE_RUN, [part, more])
+    return page.evaluate('options => looks.audit(...options)', [part, more])
 
 
 def press(box, *names):

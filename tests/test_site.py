@@ -1,11 +1,13 @@
 """Every page of the site, as readers meet it: wide and narrow, light and dark."""
 
+import gzip
+import os
 import re
 from html.parser import HTMLParser
-from urllib.parse import unquote, urldefrag
+from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
-from helpers import BASE, CFG, DOCS, NARROW, ROOT, TOO_WIDE, audit, unfold, watch
+from helpers import BASE, CFG, DOCS, NARROW, ROOT, audit, look, unfold, watch
 from playwright.sync_api import expect
 
 SOURCES = [p for p in (ROOT/'nbs').iterdir() if p.suffix in ('.ipynb', '.qmd')]
@@ -14,24 +16,8 @@ HOST = CFG['doc_host'] + BASE
 REPO = f'{CFG["git_url"]}/(?:blob|edit|tree|raw)/{CFG["branch"]}/([^?#]*)'
 
 CLIPBOARD = ['clipboard-read', 'clipboard-write']
-FIGURES = """() => [...document.images].filter(i => !(i.complete && i.naturalWidth))
-  .map(i => `figure not loaded: ${i.alt || i.src.slice(0, 60)}`)"""
-MATHS = r"""() => {
-  const main = document.querySelector('main');
-  const found = [...main.querySelectorAll('.katex-error, .math:not(:has(.katex))')];
-  const texts = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const {data, parentElement} = texts.currentNode;
-    const raw = /\$[^\s$][^$]*\$|\$\$|\\[([]/.test(data);
-    if (raw && !parentElement.closest('pre, code, .katex, script'))
-      found.push(parentElement);
-  }
-  return found.map(e => `maths not typeset: ${e.textContent.trim().slice(0, 60)}`);
-}"""
-SCROLLING_CODE = """() => [...document.querySelectorAll('main pre.sourceCode')]
-  .filter(pre => pre.scrollWidth > pre.clientWidth + 1)
-  .filter(pre => Math.max(...pre.textContent.split('\\n').map(l => l.length)) <= 88)
-  .map(pre => `too wide: code that begins ${pre.textContent.slice(0, 60)}`)"""
+LOADED = "() => performance.getEntriesByType('resource').map(({name}) => name)"
+A4 = {'width': 700, 'height': 990}
 COLOURS = ['color-contrast', 'link-in-text-block']  # axe's rules that see colours
 
 
@@ -56,18 +42,34 @@ def menu(page):
     if not box or box['x'] < 0: yield 'menu: it does not open'
 
 
+def weight(page):
+    "What a page weighs on its way, with all its pictures; widgets come when asked."
+    paths = {unquote(urlsplit(url).path) for url in page.evaluate(LOADED)}
+    names = [path.removeprefix(BASE) for path in paths if '/widgets/' not in path]
+    files = [DOCS/name for name in names if (DOCS/name).is_file()]
+    sent = [page.content().encode(), *(path.read_bytes() for path in files)]
+    size = sum(len(gzip.compress(body)) for body in sent)
+    if size > 400_000: yield f'too heavy: {size:,} bytes'
+
+
 def complaints(page):
-    "All that is wrong with an open page, in three looks."
+    "All that is wrong with an open page: wide, dark, narrow, on paper."
     page.wait_for_load_state('networkidle')
     unfold(page)
-    wide = [TOO_WIDE, SCROLLING_CODE, FIGURES, MATHS]
-    found = [text for script in wide for text in page.evaluate(script)]
+    found = look(page, 'tooWide', 'code', 'figures', 'maths', 'stops')
+    found += weight(page)
     if str(ROOT) in page.inner_text('body'): found.append('path of this machine')
     found += [*copy_button(page), *(f'light {fault}' for fault in audit(page))]
     page.emulate_media(color_scheme='dark')
     found += [f'dark {fault}' for fault in audit(page, runOnly=COLOURS)]
+    found += look(page, 'slabs')
     page.set_viewport_size(NARROW)
-    return found + page.evaluate(TOO_WIDE) + [*menu(page)]
+    page.wait_for_timeout(100)
+    found += look(page, 'tooWide', 'cut', 'covered') + [*menu(page)]
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = false)")
+    page.set_viewport_size(A4)
+    page.emulate_media(media='print')
+    return found + look(page, 'tooWide', 'lost')
 
 
 @pytest.mark.parametrize('name', PAGES)
@@ -75,11 +77,21 @@ def test_page(visit, site, name):
     assert complaints(visit(site + name, permissions=CLIPBOARD)) == []
 
 
+def dead(page):
+    "What is wrong with a page where scripts do not run."
+    return look(page, 'dead', 'maths')
+
+
+@pytest.mark.parametrize('name', PAGES)
+def test_without_scripts(visit, site, name):
+    assert dead(visit(site + name, java_script_enabled=False)) == []
+
+
 def test_lost(visit, site):
     lost = 'no/such/page'
     page = visit(site + lost, known=f'40[0-9] .*{lost}', permissions=CLIPBOARD)
     expect(page.locator('h1')).to_have_text('There is no such page')
-    assert page.evaluate(FIGURES) + audit(page) == []
+    assert look(page, 'figures') + audit(page) == []
 
 
 # ---- links
@@ -129,6 +141,18 @@ def test_links(site):
     for name in others: assert 'refresh' in texts[name]  # it forwards to a new address
 
 
+FIRST = {words: re.compile(name) for words, name in {
+    'overfitting': 'notation.html#',
+    'overfiting': 'notation.html#',  # as people type it
+    'install': 'index.html',
+    'glossary': 'notation.html',
+    'licence': 'index.html#data-and-licence',
+    'heic': 'read.html',
+    'neural network': 'nets.html',
+    'what is mnist': 'data.html',
+}.items()}
+
+
 def title_of(name):
     html = (DOCS/name).read_text('utf-8')
     return re.search(r'<h1[^>]*>(.*?)</h1>', html, re.S)[1]
@@ -141,6 +165,11 @@ def test_search(visit, site):
         page.locator('#quarto-search input').fill(words)
         result = page.locator(f'.search-result[href*="{name}"]').first
         expect(result, f'{words!r} finds {name}').to_be_attached()
+    for words, name in FIRST.items():
+        page.locator('#quarto-search input').fill(words)
+        first = page.locator('.search-result').first
+        expect(first, f'{words!r} finds it first').to_have_attribute('href', name)
+    assert (DOCS/'search.json').stat().st_size <= 384_000
 
 
 # ---- the tests above notice a fault of each kind
@@ -163,6 +192,23 @@ FAULTS = {
     'dark axe': f'{DARK}<pre><b class="planted">planted</b></pre>',
     'too wide': '<div style="width: 900px">planted</div>',
     'too wide: code': f'<pre class="sourceCode" style="width: 9em">{"x"*88}</pre>',
+    'raw link in code': '<pre>as [`evidence`](/explain.html#evidence)</pre>',
+    'tab stop without a purpose': '<p tabindex="0">planted</p>',
+    'tab stop without a name': '<a href="#exercises" style="padding: 9px"></a>',
+    'no skip link': '<script>document.querySelector(".skip").remove()</script>',
+    'landmark without a name': '<nav>planted</nav>',
+    'chapter out of sight': '<style>#quarto-sidebar ul { padding-top: 99em }</style>',
+    'white slab': '<p class="cell-output"><img src="favicon.svg" alt="planted" '
+                  'style="filter: none"></p>',
+    'cut without a sign': '<p style="overflow: auto"><b style="padding: 0 30em">p</b>',
+    'copy button on code':
+        '<style>pre.code-with-copy { padding: 0 !important }</style>',
+    'folded on paper': '<style>::details-content { display: none !important }</style>',
+    'lost on paper': '<style>@media print { .cell-output { height: 0 } }</style>',
+    'cut on paper': '<p style="overflow: auto"><b style="padding: 0 60em">p</b></p>',
+    'no address on paper': '<div class="widget">planted</div>',
+    'too heavy': f'<i hidden>{os.urandom(350_000).hex()}</i>',
+    'dead without scripts': '<button onclick="alert()">planted</button>',
     'broken link': '<a href="planted.html">planted</a>',
     'broken link: planted is': f'<a href="{CFG["git_url"]}/blob/main/planted">p</a>',
     'broken anchor': '<a href="#planted">planted</a>',
@@ -176,9 +222,11 @@ def test_notices(new_context, site, kind):
     html = html.replace('</main>', FAULTS[kind] + '</main>')
     links = Links(html)
     found = [*dead_links('baseline.html', links, {'baseline.html': links})]
-    page = new_context(permissions=CLIPBOARD).new_page()
-    watch(page, found)
-    page.route('**/baseline.html', lambda route: route.fulfill(body=html))
-    page.goto(site + 'baseline.html')
-    found += complaints(page)
+    for look_at, more in ((complaints, {'permissions': CLIPBOARD}),
+                          (dead, {'java_script_enabled': False})):
+        page = new_context(**more).new_page()
+        watch(page, found)
+        page.route('**/baseline.html', lambda route: route.fulfill(body=html))
+        page.goto(site + 'baseline.html')
+        found += look_at(page)
     assert any(kind in fault for fault in found), found

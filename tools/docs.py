@@ -28,16 +28,23 @@ from smalldocs.config import load
 from smalldocs.site import Site
 
 ROOT = Path(__file__).resolve().parents[1]
-READ_HERE = ('output-file is not read by smalldocs',)  # NbdevSite reads it
-DROPPED = '<script src="[^"]*(?:bootstrap|katex)[^"]*"[^>]*></script>'  # page.html folds
+ELSEWHERE = (  # NbdevSite reads the first; what Quarto reads, styles.css says too
+    'output-file is not read by smalldocs', 'html.grid is ignored',
+    'html-math-method is ignored', 'respect-user-color-scheme is ignored',
+)
+# Bootstrap's scripts do what page.html does too, and KaTeX's work is done here
+DROPPED = '<script src="[^"]*(?:bootstrap|katex)[^"]*"[^>]*></script>'
+OTHER_FONTS = r',\s*url\([^)]*\.(?:woff|ttf)\b[^)]*\) format\([^)]*\)'
+SKIP = '<a class="skip" href="#quarto-document-content">Skip to the text</a>'
+MATHS = r'(?<=>)\\([(\[])(.*?)\\[)\]](?=</span>)'
 MENDED = {
     layout.KATEX: 'site_libs/katex',
     'fuse/fuse.min.js': 'search.js',
     'themes/slate': 'themes/default',  # styles.css has the colours of both schemes
     'role="img"></i>': 'aria-hidden="true"></i>',
-    '<header id=': '<a class="skip" href="#quarto-document-content">Skip to the text</a><header id=',
+    '<header id=': f'{SKIP}<header id=',
     '<nav class="navbar': '<nav aria-label="Site" class="navbar',
-    '<nav class="quarto-secondary-nav"': '<div class="quarto-secondary-nav"',
+    '<nav class="quarto-secondary': '<nav aria-label="Here" class="quarto-secondary',
     '<nav id="quarto-sidebar"': '<nav aria-label="Chapters" id="quarto-sidebar"',
     '<nav id="TOC"': '<nav aria-label="On this page" id="TOC"',
     '<nav class="page-nav': '<nav aria-label="Next and previous" class="page-nav',
@@ -110,9 +117,9 @@ def process(cfg):
 def typeset(text, katex):
     "Draw the formulae, so that no reader's browser has to."
     def draw(match):
-        tex = html.unescape(match[2])
-        return katex.call('katex.renderToString', tex, {'displayMode': match[1] == '['})
-    return re.sub(r'(?<=>)\\([(\[])(.*?)\\[)\]](?=</span>)', draw, text, flags=re.S)
+        options = {'displayMode': match[1] == '['}
+        return katex.call('katex.renderToString', html.unescape(match[2]), options)
+    return re.sub(MATHS, draw, text, flags=re.S)
 
 
 def unpacked(text, pictures):
@@ -133,17 +140,19 @@ def plain(text):
 
 def sections(text, name):
     "What the search knows of a page: each section's terms, prose, and other words."
-    text = re.sub(r'<(script|nav|button)\b.*?</\1>|\\[(\[].*?\\[)\]]', '', text, flags=re.S)
-    title, _, body = text.partition('<main')[2].partition('</main>')[0].partition('</h1>')
-    head = r'<h[2-4][^>]*data-anchor-id="([^"]*)"[^>]*>(.*?)</h[2-4]>'
+    main = text.partition('<main')[2].partition('</main>')[0]
+    main = re.sub(r'<(script|nav|button)\b.*?</\1>', '', main, flags=re.S)
+    main = re.sub(MATHS, '', main, flags=re.S)
+    title, _, body = main.partition('</h1>')
     title = plain(title.rpartition('<h1')[2].partition('>')[2])
+    head = r'<h[2-4][^>]*data-anchor-id="([^"]*)"[^>]*>(.*?)</h[2-4]>'
+    terms = r'<strong>.*?</strong>|description">.*?</'
     parts = ['', '', *re.split(head, body, flags=re.S)]
     known = ''
-    terms = r'<strong>.*?</strong>|description">.*?</'
     for anchor, section, part in zip(parts[::3], parts[1::3], parts[2::3]):
         prose = plain(re.sub(r'<(pre|table).*?</\1>', ' ', part, flags=re.S))
         known += prose
-        words = dict.fromkeys(re.findall(r'[^\W\d]\w{4,}', plain(part)))
+        words = dict.fromkeys(re.findall(r'[^\W\d]\w{5,}', plain(part)))
         new = ' '.join(word for word in words if word not in known)
         known += new
         href = f'{name}#{anchor}'.strip('#')
@@ -151,18 +160,26 @@ def sections(text, name):
         yield href, title, plain(section), told, prose, new
 
 
+def used(selector, names):
+    "Whether pages have its classes and ids; what is in brackets does not count."
+    bare = re.sub(r'\[.*?\]|\(.*\)', '', selector)
+    return names.issuperset(re.findall(r'[.#]([a-zA-Z_][\w-]*)', bare))
+
+
 def needed(css, names):
-    "The rules of a style sheet whose classes and ids (not in brackets) pages have."
+    "The rules of a style sheet for what the pages have."
     for rule in tinycss2.parse_rule_list(css, skip_comments=True, skip_whitespace=True):
-        head = tinycss2.serialize(rule.prelude).strip()
-        if rule.type == 'qualified-rule':
-            heads = [part for part in re.split(r',(?![^(]*\))', head) if names.issuperset(
-                re.findall(r'[.#]([a-zA-Z_][\w-]*)', re.sub(r'\[.*?\]|\(.*\)', '', part)))]
-            if heads: yield f'{",".join(heads)}{{{tinycss2.serialize(rule.content).strip()}}}'
-        elif rule.at_keyword == 'media':
-            if rules := ''.join(needed(rule.content, names)): yield f'@media {head}{{{rules}}}'
-        else:
+        if rule.type == 'at-rule' and rule.at_keyword != 'media':
             yield rule.serialize()
+            continue
+        head = tinycss2.serialize(rule.prelude).strip()
+        if rule.type == 'at-rule':
+            head, rules = f'@media {head}', ''.join(needed(rule.content, names))
+        else:
+            selectors = re.split(r',(?![^(]*\))', head)
+            head = ','.join(one for one in selectors if used(one, names))
+            rules = tinycss2.serialize(rule.content).strip()
+        if head and rules: yield f'{head}{{{rules}}}'
 
 
 def thin(path, letters):
@@ -179,15 +196,15 @@ def slim(out, seen):
     "Keep of styles and fonts what the pages, as `seen`, make use of."
     libs = out/'site_libs'
     for name in ('bootstrap', 'fuse', 'katex/contrib'): shutil.rmtree(libs/name)
-    for path in (libs/'katex'/'katex.min.js', libs/'themes'/'slate.min.css', *libs.rglob('*.woff')):
-        path.unlink()
+    for name in ('katex.min.js', 'slate.min.css', '*.woff'):
+        for path in libs.rglob(name): path.unlink()
     scripts = [path.read_text('utf-8') for path in out.rglob('*.js')]
     scripts += re.findall('<script>.*?</script>', seen, re.S)
     said = re.findall('(?:class|id)="?([^">]*)', seen) + scripts
     names = set(re.findall(r'[\w-]+', ' '.join(said)))
     for path in (*libs.rglob('*.css'), out/'styles.css'):
         css = ''.join(needed(path.read_text('utf-8'), names))
-        css = re.sub(r',\s*url\([^)]*\.(?:woff|ttf)\b[^)]*\) format\([^)]*\)', '', css)
+        css = re.sub(OTHER_FONTS, '', css)
         path.write_text(css, 'utf-8')
         seen += css  # it writes the letters of icons
     for path in libs.rglob('*.woff2'): thin(path, ''.join({*seen}))
@@ -196,7 +213,7 @@ def slim(out, seen):
 def finish(out, cfg):
     "Draw what can be drawn now, drop what no page needs, and name the parts of pages."
     libs = out/'site_libs'
-    shutil.copytree(cfg.nbs_path/'katex', libs/'katex')
+    shutil.move(out/'katex', libs)
     shutil.copy(cfg.nbs_path/'search.js', libs)
     katex = MiniRacer()
     katex.eval((libs/'katex'/'katex.min.js').read_text('utf-8') + '; 0')
@@ -213,12 +230,13 @@ def finish(out, cfg):
             text = text.replace('<head>', f'<head><base href="{cfg.doc_baseurl}/">')
         else:
             known += sections(text, path.name)
-        address = f'{cfg.doc_host}{cfg.doc_baseurl}/{path.name}'
-        text = text.replace('class="widget"', f'class="widget" data-address="{address}"')
+        address = f'data-address="{cfg.doc_host}{cfg.doc_baseurl}/{path.name}"'
+        text = text.replace('class="widget"', f'class="widget" {address}')
         text = typeset(unpacked(text, pictures), katex)
         path.write_text(text, 'utf-8')
         seen += text
-    (out/'search.json').write_text(json.dumps(known, ensure_ascii=False), 'utf-8')
+    index = json.dumps(known, ensure_ascii=False, separators=',:')
+    (out/'search.json').write_text(index, 'utf-8')
     slim(out, seen)
 
 
@@ -232,7 +250,7 @@ def build():
     shutil.rmtree(cfg.doc_path, ignore_errors=True)
     shutil.move(site.out, cfg.doc_path)
     print(f'{len(site.pages)} pages in {cfg.doc_path.name}/')
-    return [warning for warning in site.warnings if not warning.endswith(READ_HERE)]
+    return [warning for warning in site.warnings if not warning.endswith(ELSEWHERE)]
 
 
 if __name__ == '__main__':
