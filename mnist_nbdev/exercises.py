@@ -455,6 +455,431 @@ def _(errors):
         'This is the documented loss. The repaired recipe has the cross-entropy.':
             [few, _errors_with(200, loss=mnist_loss), many]}, rtol=.02)
 
+# %% ../nbs/39_exercises.ipynb #450b7278
+@cache
+def _repaired(epochs: int = 21) -> Callable[[Tensor], Tensor]:
+    "A linear model for threes and sevens, trained by the recipe after its repairs."
+    from mnist_nbdev.linear import bce_loss, zero_linear
+    from mnist_nbdev.train import fit
+    return fit(_sample(), epochs, model=zero_linear(), loss=bce_loss, shuffle=True)[0]
+
+@cache
+def _sample() -> Any:
+    from mnist_nbdev.data import load_sample
+    return load_sample()
+
+# %% ../nbs/39_exercises.ipynb #891bfc30
+@exercise('evaluate 1')
+def _(n):
+    from mnist_nbdev.evaluate import wilson
+    if 380 <= n < 381: return 'With 380 images it is still a little above 1%: round up.'
+    right = next(n for n in range(1, 999) if wilson(0, n)[1] <= .01)
+    one_sided = next(n for n in range(1, 999) if wilson(0, n, .9)[1] <= .01)
+    return compare(n, right, {
+        'This is the rule of three, 3/n. It bounds one side only. Of the interval, '
+        '2.5% lie outside on each side.': 300,
+        'This leaves 5% outside above. The interval has 2.5% on each side.': one_sided,
+        'This is the n for which one error would be 1%. The question is about no '
+        'error, and about the upper end.': 100,
+        'This is the textbook interval, which has no width without errors.': 1,
+        'In the formula q is squared.': 195})
+
+# %% ../nbs/39_exercises.ipynb #a0ed00d6
+@exercise('evaluate 2')
+def _(chance):  # (stated, bins) -> the ECE that chance makes, on average
+    from mnist_nbdev.evaluate import _ece
+    rng = torch.Generator().manual_seed(2)
+    normal = torch.randn(800, generator=rng, dtype=torch.float64)
+    stated = torch.sigmoid(3*normal.abs())
+    def mean(p, *bins, flip=False):
+        draws = (torch.rand(200, 800, generator=rng, dtype=p.dtype) < p) ^ flip
+        return [sum(_ece(stated, right.double(), k) for right in draws)/200
+                for k in bins]
+    if (few := chance(stated, 15)) is None: return compare(None, 0)
+    return compare([few, chance(stated, 300)], mean(stated, 15, 300), {
+        'It gives the same for 15 bins and for 300: hand the number of bins on.':
+            mean(stated, 15, 15),
+        'Here the answers are wrong with the stated probability. Which side of it is '
+        'right?': mean(stated, 15, 300, flip=True),
+        'Here all answers are right. Those of a calibrated model are right as often '
+        'as it says.': mean(0*stated + 1, 15, 300),
+        'Here every answer is right with the same probability. Each has its own.':
+            mean(stated.mean() + 0*stated, 15, 300)},
+        'Not the mean of a hundred draws, of answers that are right with exactly the '
+        'stated probability.', .12)
+
+# %% ../nbs/39_exercises.ipynb #a8e8ec80
+@exercise('evaluate 3')
+def _(threshold):
+    return compare(threshold, 10/11, {
+        'At this threshold the model says "three" too easily. A seven called three is '
+        'the dear mistake, so it must be surer.': 1/11,
+        'This is how many times dearer one mistake is. Set the two costs that are '
+        'expected equal, and find the probability.': 10,
+        'Nearly: you have taken 1 - 1/10. The costs 10·(1 - p) and p are not equal '
+        'there.': .9,
+        'This is the threshold if both mistakes cost the same.': .5,
+        'This is the threshold on the logit. The question is about the probability.':
+            torch.tensor(10.).log()},
+        'With probability p it is a three. What does the answer "three" cost on '
+        'average, and what does "seven"?', .0015)
+
+# %% ../nbs/39_exercises.ipynb #d54773c5
+@exercise('evaluate 4')
+def _(error):
+    from mnist_nbdev.evaluate import _answers, ece
+    s, model = _sample(), _repaired()
+    images = s.valid_x.reshape(-1, 28, 28)
+    def after(by, axis): return torch.sigmoid(model(images.roll(by, axis).flatten(1)))
+    stated, right = _answers(after(4, 2), s.valid_y)
+    return compare(error, ece(after(4, 2), s.valid_y), {
+        'This is the ECE of the images in their own place.':
+            ece(after(0, 2), s.valid_y),
+        'These images are moved to the left.': ece(after(-4, 2), s.valid_y),
+        'These are moved down or up: the last axis is the columns.':
+            ece(after(4, 1), s.valid_y),
+        'This is the share of errors. The ECE compares what is stated with what is '
+        'right.': 1 - right.mean(),
+        'This is the difference of the two means. The ECE takes the gap in each bin, '
+        'so that they cannot cancel.': stated.mean() - right.mean()}, rtol=.02)
+
+# %% ../nbs/39_exercises.ipynb #64b1b225
+@exercise('pytorch_fastai 1')
+def _(settings):  # of torch.optim.SGD
+    if not isinstance(settings, dict): return 'Put it in by its name: dict(name=value).'
+    def walk(**settings):
+        p = torch.ones(2, dtype=torch.float64, requires_grad=True)
+        optimiser = torch.optim.SGD([p], **{**settings, 'lr': .1})
+        for k in range(1, 6):
+            optimiser.zero_grad()
+            (torch.tensor([.5, k])*p**2).sum().backward()
+            optimiser.step()
+        return p.detach()
+    return compare(walk(**settings), walk(momentum=1.), {
+        'This is the plain step, as with `zero_`: it forgets the steps before.': walk(),
+        'With 0.9 the steps before fade. Without `zero_` nothing fades.':
+            walk(momentum=.9),
+        'Each step must repeat the steps before. Here each one repeats the first.':
+            walk(momentum=1., dampening=1.),
+        'This looks one step ahead. A loop without `zero_` does not.':
+            walk(momentum=1., nesterov=True)},
+        'Not the same steps. Without `zero_`, what is in `p.grad` at the third step?')
+
+# %% ../nbs/39_exercises.ipynb #f693ae50
+@exercise('pytorch_fastai 2')
+def _(gradient):  # (logits, yb) -> (n, 1)
+    z = torch.linspace(-3, 3, 8, dtype=torch.float64)[:, None]
+    y = torch.tensor([0., 1.]).double().repeat(4)[:, None]
+    p = torch.sigmoid(z)
+    sign = 1 - 2*y
+    return compare(gradient(z, y), sign*p*(1 - p)/8, {
+        'This has the sign turned: a step against it would walk uphill.':
+            -sign*p*(1 - p)/8,
+        'This is the slope in p. One more link of the chain leads from p to the logit.':
+            sign/8,
+        'This is the gradient of cross-entropy. It has no factor p(1 - p), and this '
+        'loss has.': (p - y)/8,
+        'This is the sum over the images. The loss is their mean.': sign*p*(1 - p),
+        'For a three the loss is 1 - p, which falls as p rises.': p*(1 - p)/8})
+
+# %% ../nbs/39_exercises.ipynb #851da18f
+@exercise('pytorch_fastai 3')
+def _(loader_of):  # dataset -> loader
+    from torch.utils.data import DataLoader, TensorDataset
+    axes = set()
+    class Asked(TensorDataset):
+        def __getitem__(self, index):
+            found = super().__getitem__(index)
+            axes.add(found[0].ndim)
+            return found
+    x = torch.arange(600.)[:, None]
+    loader = loader_of(Asked(x, -x))
+    if loader is None: return compare(None, 0)
+    if not isinstance(loader, DataLoader): return 'Give back a `DataLoader`.'
+    xs, ys = zip(*loader)
+    if 1 in axes: return 'It still fetches one image at a time, and then stacks them.'
+    if xs[0].ndim > 2: return ('Its batches have one axis too many: it stacks what is '
+                               'a batch already. Which setting turns that off?')
+    if len(xs) == 2: return 'The last batch is missing: it is a short one, of 88.'
+    sizes = [len(xb) for xb in xs]
+    if sizes != [256, 256, 88]: return f'600 images come in batches of {sizes}.'
+    if not torch.equal(torch.cat(xs), x): return 'The images are not in their order.'
+    return None if torch.equal(torch.cat(ys), -x) else 'The labels are of other images.'
+
+# %% ../nbs/39_exercises.ipynb #36d7cf94
+@exercise('pytorch_fastai 4')
+def _(net):
+    net, s = getattr(net, 'model', net), _sample()
+    params = net.parameters() if isinstance(net, torch.nn.Module) else net
+    if (n := sum(p.numel() for p in params)) != 23_581:
+        return (f'It has {n:,} parameters. With 30 hidden units there are 784*30 + 30 '
+                'and then 30 + 1, together 23,581.')
+    a, b = s.valid_x[:200], s.valid_x[-200:]
+    with torch.no_grad():
+        bend = (net((a + b)/2) - (net(a) + net(b))/2).abs().max()
+        errors = int(((net(s.valid_x) > 0) != (s.valid_y == 1)).sum())
+    if bend < 1e-3: return ('It is still a linear model: two layers with nothing '
+                            'between them are one layer.')
+    if errors > 500: return f'It makes {errors:,} errors: it has not learned.'
+    return None if errors < 25 else (f'It makes {errors} errors, no fewer than the '
+                                     'linear model. Is all else as in the section?')
+
+# %% ../nbs/39_exercises.ipynb #dc26f213
+@exercise('nets 1')
+def _(multiplications):
+    def count(*filters, perceptron=576*64 + 64*10): return sum(filters) + perceptron
+    side, size = (28, 14, 7), (25, 9*16, 9*32)
+    found = [s*s*n*k for s, n, k in zip(side, size, (16, 32, 64))]
+    return compare(multiplications, count(*found), {
+        'This counts the weights. A filter uses its weights once for each place.':
+            count(25*16, 9*16*32, 9*32*64),
+        'In the second and the third step a filter looks at all the images of the step '
+        'before, not at one.': count(found[0], 14*14*9*32, 7*7*9*64),
+        'These are the sizes after pooling. A convolution works before it.':
+            count(*(n//4 for n in found[:2]), 3*3*9*32*64),
+        'The images keep their size: they are padded.':
+            count(24*24*25*16, 10*10*9*16*32, 3*3*9*32*64),
+        'The perceptron at the end multiplies too.': count(*found, perceptron=0),
+        'This is the linear model for threes and sevens.': 784},
+        'Take step by step: places, times weights of a filter, times filters.')
+
+# %% ../nbs/39_exercises.ipynb #88bd3673
+@exercise('nets 2')
+def _(errors):  # [[as they are, shuffled] of the perceptron, of the network]
+    if (shape := torch.as_tensor(errors).shape) != (2, 2):
+        return f'Put in two rows of two numbers. Its shape is {tuple(shape)}.'
+    (plain, mixed), (of_net, net_mixed) = torch.as_tensor(errors).tolist()
+    if 0 < max(plain, mixed, of_net, net_mixed) <= 1: return 'Put in counts.'
+    if plain > 500: return 'The perceptron has learned nothing from images as they are.'
+    if mixed > 500: return ('The perceptron should not mind. Is one order used for all '
+                            'images, also for those of validation?')
+    if abs(mixed - plain) > 100: return ('To a perceptron an order of the pixels is as '
+                                         'good as another. Was all else the same?')
+    if of_net > plain: return ('As the images are, the convolutional network should be '
+                               'the better one. Are the rows exchanged?')
+    return None if net_mixed > 1.5*of_net else (
+        'Shuffled pixels must cost the network much: it looks for neighbours. Did it '
+        'see the shuffled images?')
+
+# %% ../nbs/39_exercises.ipynb #5862c52b
+@exercise('nets 3')
+def _(most_confused):  # (said, y), both (n,) -> the two digits
+    times = {(9, 4): 9, (4, 9): 8, (5, 3): 12, (0, 2): 10, (8, 8): 30, (6, 6): 15}
+    pairs = torch.tensor([pair for pair, n in times.items() for _ in range(n)])
+    answer = most_confused(*pairs.T)
+    if answer is None: return compare(None, 0)
+    if isinstance(answer, set): answer = sorted(answer)
+    if torch.as_tensor(answer).ndim == 0:
+        return 'Give back two digits, not one number.'
+    answer = torch.as_tensor(answer).flatten().sort().values
+    return compare(answer, [4, 9], {
+        'This counts one direction only. To call a 4 a nine and to call a 9 a four are '
+        'the same confusion.': [3, 5],
+        'Here the digits are equal: these answers are right. Count the wrong ones.':
+            [8, 8]},
+        'Another pair of digits is confused more often.')
+
+# %% ../nbs/39_exercises.ipynb #bf64c3ad
+@exercise('distort 1')
+def _(errors):  # of 510: fitted again, other pens, warped, faults, everything
+    if isinstance(errors, dict): errors = [*errors.values()]
+    if (shape := torch.as_tensor(errors).shape) != (5,):
+        return f'Put in five numbers. The shape of this is {tuple(shape)}.'
+    fitted, pens, warped, faults, everything = torch.as_tensor(errors).tolist()
+    if 0 < max(fitted, warped, everything) <= 1: return 'Put in counts of errors.'
+    if everything > 80: return ('These are too many errors for every fourth image. Is '
+                                'the model trained, and are there 510 images?')
+    if warped <= 1.2*max(fitted, pens, faults):
+        return ('Warping should cost more than the other single ones: it moves whole '
+                'strokes. Is it done with full strength?')
+    if everything <= warped: return ('Everything together costs more than warping. '
+                                     '`augment` leaves 30% as they are: send clean=0.')
+    return None if faults < 15 else 'The faults are few and small. Are the rows mixed?'
+
+# %% ../nbs/39_exercises.ipynb #0c5906a2
+@cache
+def _few_digits() -> Tensor:  # (100, 1, 28, 28), the first of MNIST
+    from mnist_nbdev.data import load_mnist
+    return load_mnist().train_x[:100].reshape(-1, 1, 28, 28).clone()
+
+# %% ../nbs/39_exercises.ipynb #262796c9
+@exercise('distort 2')
+def _(pixels):
+    from mnist_nbdev.distort import thicken
+    x = _few_digits()
+    def pen(x, *steps):
+        for by in steps: x = thicken(x, torch.full((len(x), 1, 1, 1), float(by)))
+        return x
+    more = (pen(x, 2, -2) > x + .5).sum((1, 2, 3)).double()
+    return compare(pixels, more.median(), {
+        'These pixels gain ink before the strokes are thinner again.':
+            (pen(x, 2) > x + .5).sum((1, 2, 3)).median(),
+        'This is first thinner and then wider: then thin strokes vanish.':
+            ((pen(x, -2, 2) - x).abs() > .5).sum((1, 2, 3)).median(),
+        'This is one pixel a side. The question asks for two.':
+            (pen(x, 1, -1) > x + .5).sum((1, 2, 3)).median(),
+        'These are the pixels that gain anything. Count those that gain more than '
+        'half.': (pen(x, 2, -2) > x).sum((1, 2, 3)).median(),
+        'This is the sum over all images. Take the median image.': more.sum()},
+        rtol=.03)
+
+# %% ../nbs/39_exercises.ipynb #d7ee64fd
+@exercise('distort 3')
+def _(gradient):  # (n, 10) logits -> (n, 10)
+    z = 2*torch.randn(4, 10, generator=torch.Generator().manual_seed(3)).double()
+    p = z.softmax(1)
+    return compare(gradient(z), (p - .1)/4, {
+        'This has the sign turned: a step against it would make the network surer.':
+            (.1 - p)/4,
+        'This is the sum over the images. The loss is their mean.': p - .1,
+        'This is zero nowhere. What is asked for are tenths, not zeros.': p/4,
+        'Of the ten logits you have taken the mean too: each has its own slope.':
+            (p - .1)/40,
+        'This is the gradient for the digit 0. An image of no digit asks for ten equal '
+        'probabilities.': (p - torch.eye(10)[0])/4})
+
+# %% ../nbs/39_exercises.ipynb #ed5dc828
+@cache
+def _shipped_errors() -> int:  # of the network, of 510 images moved by four pixels
+    from mnist_nbdev.nets import three_logit
+    from mnist_nbdev.ship import load_model
+    s = _sample()
+    moved = s.valid_x[::4].reshape(-1, 28, 28).roll(4, 2).flatten(1)
+    z = three_logit(load_model('cnn')(moved))
+    return int(((z > 0) != (s.valid_y[::4] == 1)).sum())
+
+# %% ../nbs/39_exercises.ipynb #13de7fe4
+@exercise('ship 1')
+def _(errors):  # of 510 moved images: of the plain network, of the one that ships
+    if isinstance(errors, dict): errors = [*errors.values()]
+    if (shape := torch.as_tensor(errors).shape) != (2,):
+        return f'Put in two numbers. The shape of this is {tuple(shape)}.'
+    plain, shipped = torch.as_tensor(errors).tolist()
+    moved = _shipped_errors()
+    if 0 < max(plain, shipped) < 1: return 'Put in counts of errors, not shares.'
+    if plain > 200: return ('The plain network has hardly learned, or it is still in '
+                            'training mode: call `eval()` on it.')
+    if plain <= moved + 2 and shipped > 12: return 'The two numbers are exchanged.'
+    if plain < 12: return ('So few errors it makes on images in their place, or if it '
+                           'has learned from distorted ones. Are they moved?')
+    return None if abs(shipped - moved) <= 2 else (
+        'The network that ships makes another number of errors. Is it asked about '
+        'every fourth validation image, moved by four pixels?')
+
+# %% ../nbs/39_exercises.ipynb #6a372d76
+@exercise('ship 2')
+def _(counts):  # of 1,000: linear is sure, the network finds three or seven
+    from mnist_nbdev.ship import load_model
+    if (shape := torch.as_tensor(counts).shape) != (2,):
+        return f'Put in two numbers. The shape of this is {tuple(shape)}.'
+    sure, in_scope = torch.as_tensor(counts).tolist()
+    noise = torch.rand(9000, 784, generator=torch.Generator().manual_seed(2))
+    z = load_model('linear')(noise)[:, 0]
+    def of_1000(mask): return 1000*mask.double().mean()
+    if in_scope > 900: return 'Of these images the logit of scope is below zero.'
+    if in_scope > 50: return ('The network is hardly ever deceived. Are the two '
+                              'numbers exchanged?')
+    p = torch.sigmoid(z)
+    return compare(sure, of_1000((p > .9) | (p < .1)), {
+        'These are only the answers "three". It can be sure of a seven too.':
+            of_1000(p > .9),
+        'These are only the answers "seven".': of_1000(p < .1),
+        'Too many: these are the logits beyond 0.9, or the noise is not drawn evenly. '
+        'Compare the probability, and draw with `torch.rand`.': of_1000(z.abs() > .85),
+        'Put in counts of 1,000, not shares.': of_1000((p > .9) | (p < .1))/1000},
+        rtol=.13)
+
+# %% ../nbs/39_exercises.ipynb #cc5245c5
+@cache
+def _changed_errors() -> Tensor:  # (4, 2), of 2,038: of a plain model, of `linear`
+    import torch.nn.functional as F
+
+    from mnist_nbdev.distort import thicken
+    from mnist_nbdev.ship import load_model
+    s, a = _sample(), torch.tensor(torch.pi/9)
+    x = s.valid_x.reshape(-1, 1, 28, 28)
+    turn = torch.stack([a.cos(), -a.sin(), 0*a, a.sin(), a.cos(), 0*a]).reshape(1, 2, 3)
+    grid = F.affine_grid(turn.expand(len(x), 2, 3), list(x.shape), align_corners=False)
+    by = torch.full((len(x), 1, 1, 1), 2.)
+    wider = F.avg_pool2d(thicken(F.interpolate(x, 56, mode='bilinear'), by), 2)
+    turned = F.grid_sample(x, grid, align_corners=False)
+    return torch.tensor([
+        [int(((model(way.flatten(1)) > 0) != (s.valid_y == 1)).sum())
+         for model in (_repaired(25), load_model('linear'))]
+        for way in (x, x.roll(2, 3), turned, wider)])
+
+# %% ../nbs/39_exercises.ipynb #3fe85f6f
+@exercise('ship 3')
+def _(errors):  # [plain, linear] for: as they are, moved, turned, wider
+    if isinstance(errors, dict): errors = [*errors.values()]
+    right = _changed_errors()
+    moved, linear = right.clone(), right.clone()
+    moved[1:], linear[:, 0] = right[0], right[:, 1]
+    return compare(errors, right, {
+        'The columns are exchanged: the plain model comes first.': right.flip(1),
+        'Put in counts of errors, not shares.': right/2038,
+        'All four rows are of the images as they are.': moved,
+        'Both columns are of the model that ships.': linear,
+        'The rows and the columns are exchanged.': right.T},
+        'Other numbers of errors. Are all 2,038 images moved to the right by 2, turned '
+        'by 20 degrees, and drawn wider by 1, with the functions above?', .12)
+
+# %% ../nbs/39_exercises.ipynb #e55df770
+def _side_by_side(file: bytes) -> list[int]:  # what stands left and right of the gap
+    "Read two digits on plain paper; none where there is no gap between them."
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    from mnist_nbdev.distort import centre_by_mass, crop_to_ink, scale_to
+    from mnist_nbdev.ship import load_model
+    grey = np.asarray(Image.open(io.BytesIO(file)).convert('L'), np.float32)
+    ink = abs(grey - np.median(grey))
+    ink = np.where(ink > .35*ink.max(), ink/max(ink.max(), 1), 0)
+    columns = np.flatnonzero(ink.any(0))
+    gaps = np.diff(columns)
+    if not len(gaps) or gaps.max() < 3: return []
+    parts = np.split(ink, [columns[gaps.argmax()] + 1], 1)
+    x = [centre_by_mass(scale_to(crop_to_ink(part), 20)).flatten() for part in parts]
+    logits = load_model('linear')(torch.from_numpy(np.stack(x)).float())
+    return [3 if z > 0 else 7 for z in logits]
+
+# %% ../nbs/39_exercises.ipynb #91ec4b81
+@exercise('uploads 1')
+def _(both):  # rng -> bytes of an image file
+    import numpy as np
+    files = [both(np.random.default_rng(seed)) for seed in range(4)]
+    if files[0] is None: return compare(None, 0)
+    if not isinstance(files[0], bytes):
+        return 'Give back the bytes of an image file, as `save` makes them.'
+    if len(set(files)) == 1: return 'All sheets are the same: draw with `rng`.'
+    for digits in map(_side_by_side, files):
+        if not digits: return ('There is no bare paper between them. Nobody could tell '
+                               'where one ends. Do they stand beside each other?')
+        if digits == [7, 3]: return 'The three belongs on the left.'
+        if digits != [3, 7]: return f'This reads as {digits[0]} and {digits[1]}.'
+    return None
+
+# %% ../nbs/39_exercises.ipynb #e20a5567
+@exercise('uploads 2')
+def _(differences):  # of the three pairs, ink minus ground
+    pairs = torch.tensor([
+        [[.75, .15, .15], [.25, .6, .3]], [[.2, .3, .8], [.75, .35, .3]],
+        [[.8, .2, .5], [.3, .55, .6]]], dtype=torch.float64)
+    colours = pairs[:, 0] - pairs[:, 1]
+    grey = colours @ torch.tensor([.299, .587, .114]).double()
+    return compare(differences, grey, {
+        'This is the ground minus the ink. In grey the ink is darker.': -grey,
+        'This weighs the three colours alike. The eye sees green best, and blue least.':
+            colours.mean(1),
+        'These are the weights in the order blue, green, red.':
+            colours.flip(1) @ torch.tensor([.299, .587, .114]).double(),
+        'This is the largest difference of a colour. What is left of it in grey?':
+            torch.tensor([.5, -.55, .5]),
+        'This is the brightness of the ink. How bright is the ground?':
+            pairs[:, 0] @ torch.tensor([.299, .587, .114]).double()}, rtol=.05)
+
 # %% ../nbs/39_exercises.ipynb #e0e0ff31
 _ANSWER = re.compile(r'^#\| code-summary: "(Answer|Test: the checks)', re.M)
 _NOTE = '<details class="teacher">'
