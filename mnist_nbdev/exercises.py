@@ -9,6 +9,7 @@ __all__ = ['Wrong', 'exercise', 'check', 'compare', 'prove', 'student_edition']
 import json
 import re
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,90 @@ def _(loss):  # (t, y, params, lr) -> one number
         'closer to zero, so the pull must be stronger.': of_mse + lr**2*extra},
         'Put params = -lr·grad in the form 0 = grad + …, and find what the dots are '
         'the gradient of.')
+
+# %% ../nbs/39_exercises.ipynb #88d600d2
+@exercise('read 1')
+def _(answer):  # the bytes of a file, and gigabytes
+    from mnist_nbdev.read import read_image
+    bomb, gigabytes = answer
+    if bomb is ... or gigabytes is ...:
+        return 'Put your answers in the places of the three dots.'
+    width, height = (int.from_bytes(bomb[at:at + 4], 'big') for at in (16, 20))
+    if not .99 < width*height/10**10 < 1.01:
+        return f'The header of your file claims {width:,} by {height:,} pixels.'
+    if len(bomb) >= 100:
+        return (f'Your file has {len(bomb):,} bytes. The header claims the pixels; '
+                'behind it may be almost nothing.')
+    try: read_image(bytes(bomb))
+    except ValueError as error:
+        if 'larger than a photo' not in str(error):
+            return f'Pillow does not get as far as the size. `read_image` says: {error}'
+    return compare(gigabytes, 40, {
+        'This is one byte for each pixel. The question says four.': 10,
+        'This counts bytes. A gigabyte is a billion of them.': 40e9,
+        'This counts bits. A byte has eight.': 320,
+        'This counts in units of 2**30 bytes. A gigabyte is a billion.': 40e9/2**30})
+
+# %% ../nbs/39_exercises.ipynb #d50ae6a1
+def _three_as(kind: str, step: int = 1) -> bytes:
+    "A three as a PNG or BMP file; with a step, every so many of its rows and columns."
+    from io import BytesIO
+
+    from mnist_nbdev.data import load_sample
+    from mnist_nbdev.read import to_image
+    buffer = BytesIO()
+    x = load_sample().valid_x[0].reshape(28, 28)[::step, ::step]
+    to_image((x*255).byte().numpy()).save(buffer, kind)
+    return buffer.getvalue()
+
+def _flipped(data: bytes, step: int = 1, pile_up: bool = False) -> Tensor:
+    "Change a bit in turn: how many files are refused, how many the same, how many not."
+    from mnist_nbdev.read import read_image, to_pixels
+    counts, before, changed = torch.zeros(3), to_pixels(read_image(data)), data
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        for bit in range(0, 8*len(data), step):
+            start = bytearray(changed if pile_up else data)
+            start[bit//8] ^= 1 << bit % 8
+            changed = bytes(start)
+            try: pixels = to_pixels(read_image(changed))
+            except ValueError: counts[0] += 1
+            else: counts[1 if pixels.tolist() == before.tolist() else 2] += 1
+    return counts
+
+# %% ../nbs/39_exercises.ipynb #9d51d4f8
+@exercise('read 2')
+def _(flip_bits):  # bytes -> three counts
+    data = _three_as('PNG', 3)
+    counts = flip_bits(data)
+    if isinstance(counts, dict):
+        counts = [counts.get(key, 0) for key in ('refused', 'same', 'other')]
+    if counts is None: return compare(None, 0)
+    right, bits = _flipped(data), 8*len(data)
+    if sum(counts) != bits:
+        return (f'Your counts add up to {sum(counts)}. The file has {len(data)} bytes, '
+                f'and {bits} bits to change.')
+    return compare(counts, right, {
+        'The changes pile up. Start each time from the file as it was.':
+            _flipped(data, pile_up=True),
+        'The same and the others are exchanged.': right[[0, 2, 1]],
+        'You count the same pixels as others. Compare with the pixels of the file as '
+        'it was.': torch.stack([right[0], right[1]*0, right[1] + right[2]])})
+
+# %% ../nbs/39_exercises.ipynb #ac899760
+@exercise('read 3')
+def _(share):
+    counts = _flipped(_three_as('BMP'), 29)
+    refused, same, other = (counts/counts.sum()).tolist()
+    if share > 1:
+        return 'A share is at most 1: divide by the number of changed files.'
+    if share < .05:
+        return ('As few as that are refused, or show in a PNG. A BMP has no checksum '
+                'and no compression which a change could spoil.')
+    return compare(share, other, {
+        'This is the share that gives the same pixels.': same,
+        'This is all that are not refused. Take away those with the same pixels.':
+            same + other}, rtol=.03)
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff31
 _ANSWER = re.compile(r'^#\| code-summary: "(Answer|Test: the checks)', re.M)
