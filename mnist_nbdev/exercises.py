@@ -274,8 +274,15 @@ def _(share):
             same + other}, rtol=.03)
 
 # %% ../nbs/39_exercises.ipynb #f73b07ca
-@exercise('prepare 1')
-def _(share):
+_KEPT: dict[str, Any] = {}  # what checks have computed
+
+def _once(name: str, compute: Callable) -> Any:
+    "Compute something slow only once."
+    if name not in _KEPT: _KEPT[name] = compute()
+    return _KEPT[name]
+
+def _without_pen() -> float:
+    "The share of the ink that is left of thin-pen drawings without `_as_pen`."
     from mnist_nbdev import prepare as p
     from mnist_nbdev.data import load_sample
     from mnist_nbdev.distort import crop_to_ink
@@ -289,9 +296,14 @@ def _(share):
         inks = (p._trace(drawn, r.dark, r.mask) for r in readings if r.dark)
         first = next(ink for ink in inks if ink is not None)
         own, new = own + x.sum(), new + p._fit_box(crop_to_ink(first, .3)).sum()
-    if abs(share*own/new - 1) < .17: return None
+    return float(new/own)
+
+@exercise('prepare 1')
+def _(share):
+    right = _once('without pen', _without_pen)
+    if abs(share/right - 1) < .17: return None
     if share > 1: return 'Divide what is left by the ink of the original digits.'
-    if share < .5*new/own: return 'Not so little is left. Do you sum over all pixels?'
+    if share < .5*right: return 'Not so little is left. Do you sum over all pixels?'
     return ('So much is not left. Is it with `_as_pen`, or compared with what that '
             'makes, or is it the share which is lost?')
 
@@ -447,7 +459,8 @@ def _(answer):  # two numbers
     if any(n is ... for n in answer):
         return 'Put your answers in the places of the three dots.'
     s = load_sample()
-    model = fit(s, model=zero_linear(), loss=bce_loss, shuffle=True)[0]
+    how = dict(model=zero_linear(), loss=bce_loss, shuffle=True)
+    model = _once('repaired', lambda: fit(s, **how)[0])
     is3, square = s.valid_y[:, 0] == 1, s.valid_x.reshape(-1, 28, 28)
     was, up, down = ((model(square.roll(rows, 1).flatten(1))[:, 0] > 0) != is3
                      for rows in (0, -2, 2))
@@ -563,7 +576,7 @@ def _(file):
     if isinstance(file, dict): file = file['file']
     name = Path(str(file).replace(' ', '-')).stem
     examples = sorted(ASSETS.glob('example-*.jpg'))
-    path = next((path for path in examples if name in path.stem), None)
+    path = next((p for p in examples if name in (p.stem, p.stem[10:])), None)
     if path is None: return f'None of the examples is called {str(file)!r}.'
     if 'barred-seven' in path.stem: return None  # computed in answer 2
     digit, p = (_judge(str(path), 'linear')[0][key] for key in ('digit', 'probability'))
@@ -618,7 +631,8 @@ def _(still):  # four booleans
     from mnist_nbdev.answer import answer
     from mnist_nbdev.data import load_sample
     x = load_sample().valid_x[1200].reshape(28, 28)
-    turned = [answer(x.rot90(quarters).contiguous()) for quarters in range(4)]
+    turned = _once('turned', lambda: [answer(x.rot90(quarters).contiguous())
+                                      for quarters in range(4)])
     right = [a.cnn.in_scope and a.cnn.digit == 7 for a in turned]
     still = [float('seven' in str(a) or a is True or a == 1) for a in still]
     return compare(still, right, {
@@ -628,21 +642,24 @@ def _(still):  # four booleans
         'Upright it is one. Look at the sentence of the first.': [0]*4})
 
 # %% ../nbs/39_exercises.ipynb #143a265a
-@exercise('demo 3')
-def _(rows):  # two numbers of rows
+def _erased() -> tuple[int, int]:
+    "After how many erased rows the network, and the linear model, see no three."
     from mnist_nbdev.answer import answer
     from mnist_nbdev.data import load_sample
-    if any(n is ... for n in rows):
-        return 'Put your answers in the places of the three dots.'
     x = load_sample().valid_x[100].reshape(28, 28).clone()
-    end, net, linear = int(x.any(1).nonzero().max()) + 1, None, None
-    for n in range(14):
+    end, net = int(x.any(1).nonzero().max()) + 1, 0
+    for n in range(end):
         x[end - n:] = 0
         a = answer(x)
-        if net is None and (a.cnn.digit == 7 or not a.cnn.in_scope): net = n
-        if a.linear.digit == 7:
-            linear = n
-            break
+        if not net and (a.cnn.digit == 7 or not a.cnn.in_scope): net = n
+        if a.linear.digit == 7: break
+    return net, n
+
+@exercise('demo 3')
+def _(rows):  # two numbers of rows
+    if any(n is ... for n in rows):
+        return 'Put your answers in the places of the three dots.'
+    net, linear = _once('erased', _erased)
     return compare(rows, [net, linear], {
         'With one row less they do not see a three any more, either.':
             [net + 1, linear + 1],
