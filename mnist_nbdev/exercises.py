@@ -459,8 +459,8 @@ def _(answer):  # two numbers
     if any(n is ... for n in answer):
         return 'Put your answers in the places of the three dots.'
     s = load_sample()
-    how = dict(model=zero_linear(), loss=bce_loss, shuffle=True)
-    model = _once('repaired', lambda: fit(s, **how)[0])
+    model = _once('repaired', lambda: fit(
+        s, model=zero_linear(), loss=bce_loss, shuffle=True)[0])
     is3, square = s.valid_y[:, 0] == 1, s.valid_x.reshape(-1, 28, 28)
     was, up, down = ((model(square.roll(rows, 1).flatten(1))[:, 0] > 0) != is3
                      for rows in (0, -2, 2))
@@ -483,7 +483,8 @@ def _(count):  # (x, model) -> (n,)
     from mnist_nbdev.data import load_sample
     from mnist_nbdev.explain import count_to_flip
     from mnist_nbdev.ship import _model
-    model, x = _model('linear'), load_sample().valid_x[::150]
+    model: Any = _model('linear')
+    x = load_sample().valid_x[::150]
     w, z = model.w[:, 0], model(x)
     return compare(count(x, model), count_to_flip((x - 1)*w, z), {
         'So many have to be erased. To ink a pixel adds what is still missing of its '
