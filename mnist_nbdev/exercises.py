@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
@@ -186,6 +187,78 @@ def _(loss):  # (t, y, params, lr) -> one number
         'closer to zero, so the pull must be stronger.': of_mse + lr**2*extra},
         'Put params = -lr·grad in the form 0 = grad + …, and find what the dots are '
         'the gradient of.')
+
+# %% ../nbs/39_exercises.ipynb #fc1e91cb
+@cache
+def _sample_once():
+    from mnist_nbdev.data import load_sample
+    return load_sample()
+
+def _errors(model: Any) -> int:
+    "How many of the validation images a model of logits gets wrong."
+    s = _sample_once()
+    with torch.no_grad(): threes = torch.as_tensor(model(s.valid_x)).flatten() > 0
+    return int((threes != (s.valid_y[:, 0] > .5)).sum())
+
+# %% ../nbs/39_exercises.ipynb #ccb14f8c
+@exercise('handwriting 1')
+def _(needed):
+    if 138 <= needed <= 150: return None  # by Wilson 141; in steps of ten 150
+    if 30 <= needed <= 42:
+        return 'Ten points to each side: so the interval is twenty points wide.'
+    if 375 <= needed <= 400:
+        return 'This holds for a share of one half. Here nine of ten are right.'
+    return (f'After {needed} digits it is wider than ten points.' if needed < 138 else
+            'It is narrow enough, and has been with fewer digits.')
+
+# %% ../nbs/39_exercises.ipynb #31c31c11
+@exercise('handwriting 2')
+def _(interval):
+    from mnist_nbdev.evaluate import wilson
+    right, n = 98, 100  # counted in the answer of the chapter
+    low, high = wilson(right, n)
+    off = 1.96*(right/n*(1 - right/n)/n)**.5
+    return compare(interval, (low, high), {
+        'This is in percent. The question asks for shares, from 0 to 1.':
+            (100*low, 100*high),
+        'This is the interval of the share that is wrong.': (1 - high, 1 - low),
+        'The lower end should stand first.': (high, low),
+        'It goes beyond 1. So near to 1, an interval is not the same on both sides.':
+            (right/n - off, right/n + off),
+        'This is the interval after twenty digits. Count all hundred drawings.':
+            wilson(round(.2*right), round(.2*n)),
+        'This is the share. One share says nothing of luck: ask for its interval.':
+            right/n}, rtol=.002)
+
+# %% ../nbs/39_exercises.ipynb #8ba69fc7
+@exercise('handwriting 3')
+def _(model):  # (n, 784) -> (n, 1) logits
+    from mnist_nbdev.ship import load_model
+    errors, shipped = _errors(model), _errors(load_model('linear'))
+    if errors <= 1.5*shipped:
+        return (f'It makes {errors} errors, about as few as the model that ships. A '
+                'hundred drawings teach less: has it seen images of MNIST?')
+    if errors > 800: return 'It is no better than a coin. Is it trained?'
+    if errors > 95:
+        return (f'It makes {errors} errors, as if it had learned from a part of the '
+                'drawings. Take all hundred.')
+    return None
+
+# %% ../nbs/39_exercises.ipynb #7eac5381
+@exercise('handwriting 4')
+def _(most):
+    from mnist_nbdev.evaluate import wilson
+    neat = wilson(19, 20)[0]
+    right = max(k for k in range(20) if wilson(k, 20)[1] < neat)
+    return compare(most, right, {
+        'There the two intervals still overlap, if only by a little.': right + 1,
+        'This share is below the interval of the neat ones. But it has an interval '
+        'of its own, too, which reaches into the other.': int(20*neat),
+        'The upper end of this interval is below 19/20. But the neat ones, too, '
+        'have an interval.': max(k for k in range(20) if wilson(k, 20)[1] < .95),
+        'This many are wrong. The question asks how many are right.': 20 - right},
+        'The intervals overlap there.' if most > right else
+        'The intervals are apart there, and they would be with one more, too.')
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff31
 _ANSWER = re.compile(r'^#\| code-summary: "(Answer|Test: the checks)', re.M)
