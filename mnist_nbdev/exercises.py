@@ -283,7 +283,9 @@ def _(cost):  # files in a part -> files scored twice, files of Parquet
 def _(on_the_way):  # (latency, each) -> a number of requests
     n = on_the_way(.15, .004)
     if n is None: return compare(None, 0)
-    if n in (38, 39) and on_the_way(.02, .03) in (1, 2): return None
+    if n in (38, 39):
+        if on_the_way(.02, .03) in (1, 2): return None
+        return 'It should depend on both times: it does not where a file takes longer.'
     return compare(n, 38, {
         'Half a request is none: the answer is a whole number.': .15/.004,
         'One too few: while the last one is answered, the core waits for a moment.': 37,
@@ -344,15 +346,21 @@ def _(sky):  # (x, rng) -> a file, or floats of shape (h, w, 3)
     return None
 
 # %% ../nbs/39_exercises.ipynb #72b86781
+@cache
+def _some_uploads() -> tuple[list, Tensor]:
+    "A few uploads, and what `naive` makes of them: (12, 784)."
+    from mnist_nbdev import judged, uploads
+    x = _sample_once().valid_x.reshape(-1, 28, 28).numpy()
+    images = [uploads.make_upload(x[i], kind, i) for i in (0, 5, 1500, 1505)
+              for kind in ('mnist png', 'inverted', 'thick marker')]
+    seen = [torch.from_numpy(judged.naive(image)) for image in images]
+    return images, torch.stack(seen).reshape(-1, 784)
+
 @exercise('judged 3')
 def _(says_three):  # image -> bool
-    from mnist_nbdev import judged, ship, uploads
-    x, places = _sample_once().valid_x.reshape(-1, 28, 28).numpy(), (0, 5, 1500, 1505)
-    images = [uploads.make_upload(x[i], kind, i)
-              for kind in ('mnist png', 'inverted', 'thick marker', 'red on green')
-              for i in places]
-    seen = [torch.from_numpy(judged.naive(image)).reshape(1, 784) for image in images]
-    model, pixels = ship.load_model('recipe'), torch.cat(seen)
+    from mnist_nbdev.ship import load_model
+    images, pixels = _some_uploads()
+    model = load_model('recipe')
     def threes(pixels): return (model(pixels)[:, 0] > 0).double()
     answers = [says_three(image) for image in images]
     if answers[0] is None: return compare(None, 0)
@@ -525,7 +533,7 @@ def _(answer):  # answers that change, and the share of certain ones
 # %% ../nbs/39_exercises.ipynb #ae810785
 @exercise('speed 1')
 def _(half):  # (sizes, cost) -> batch size
-    step, image = 60, .5  # µs
+    step, image = 40, .5  # µs
     sizes = [1, 8, 32, 128, 512, 2048]
     value = half(sizes, [step/bs + image for bs in sizes])
     return compare(value, step/image, {
@@ -536,8 +544,8 @@ def _(half):  # (sizes, cost) -> batch size
         'There the price has fallen to half of the first one. But nearly all of it is '
         'still overhead.': step/((step + image)/2 - image),
         'There the overhead is a half of the price of an image, and so a third of '
-        'all.': 2*step/image}, 'With 60 µs a step and 0.5 µs an image it should be '
-        'about 120.', .05)
+        'all.': 2*step/image}, 'With 40 µs a step and 0.5 µs an image it should be '
+        'about 80.', .05)
 
 # %% ../nbs/39_exercises.ipynb #2cc7cf13
 @exercise('speed 2')
@@ -620,7 +628,9 @@ def _errors_of_halves(k: int, share: float) -> int:
             grads = train.gradients(model, *part[step % 49], linear.bce_loss)
             train.sgd_step(model, grads, 1.)
         if share and (step + 1) % k == 0:
-            for a, b in zip(*models): a.copy_(share*(a + b)), b.copy_(a)
+            for a, b in zip(*models):
+                a.copy_(share*(a + b))
+                b.copy_(a)
     return _errors(models[0])
 
 @exercise('distributed 2')
@@ -634,8 +644,8 @@ def _(errors):  # for k of 1 and of 49
         'The weights of both are added up, and not divided by two.': summed,
         'These are shares. Count the errors.': torch.tensor(right)/2038,
         'Count the errors, and not the right answers.': 2038 - torch.tensor(right)},
-        'Not the errors that are left: they are less than fifty for each of both. The '
-        'rate is 1, and each process takes batches of 128.', .05) or (
+        'Other numbers are left, and both are below fifty. The rate is 1, and each '
+        'process takes batches of 128.', .05) or (
         'So many are left if each process only learns from its half. Average the '
         'weights of both, and give the mean to both.')
 
@@ -663,7 +673,7 @@ def _(effect):  # bytes left, greatest move of a logit, answers that change
         "separators=(',', ':').": after(three, separators=(', ', ': ')),
         'These are the bytes of the file as it is. How many are left?':
             (len(json.dumps(dict(w=exact[:-1], b=exact[-1]), separators=(',', ':'))),
-             *right[1:])}, rtol=.02)
+             *right[1:])}, rtol=.05)
 
 # %% ../nbs/39_exercises.ipynb #9c66e120
 @exercise('widgets 2')
