@@ -434,11 +434,9 @@ def _(times):
         return sum(math.comb(n, i) for i in range(t*min(k, m) + 1))/2**n
     right = next(t for t in range(1, 100) if 2*p(t) < .05)
     return compare(times, right, {
-        'With so many, p is on one side below 0.05. The test asks on both sides.':
+        'With so many, p is below 0.05 on one side only, or by the normal '
+        'approximation. Take the coin itself, and both sides.':
             next(t for t in range(1, 100) if p(t) < .05),
-        'That would do by the normal approximation. For so few images it is too rough: '
-        'take the coin itself.':
-            next(t for t in range(1, 100) if t*(k - m)**2 > 3.84*(k + m)),
         'This is the number of images. The question asks how many times as many.':
             right*len(svm),
         'This is the number of images that tell the two apart. The question asks how '
