@@ -1363,6 +1363,575 @@ def _(rows):  # two numbers of rows
         'The linear model goes on: what does it say after "surely" or "probably"?':
             [net, net]})
 
+# %% ../nbs/39_exercises.ipynb #fc1e91cb
+@cache
+def _sample_once():
+    from mnist_nbdev.data import load_sample
+    return load_sample()
+
+def _errors(model: Any) -> int:
+    "How many of the validation images a model of logits gets wrong."
+    s = _sample_once()
+    with torch.no_grad(): threes = torch.as_tensor(model(s.valid_x)).flatten() > 0
+    return int((threes != (s.valid_y[:, 0] > .5)).sum())
+
+# %% ../nbs/39_exercises.ipynb #ccb14f8c
+@exercise('handwriting 1')
+def _(needed):
+    if 138 <= needed <= 150: return None  # by Wilson 141; in steps of ten 150
+    if 30 <= needed <= 42:
+        return 'Ten points to each side: so the interval is twenty points wide.'
+    if 375 <= needed <= 400:
+        return 'This holds for a share of one half. Here nine of ten are right.'
+    return (f'After {needed} digits it is wider than ten points.' if needed < 138 else
+            'It is narrow enough, and has been with fewer digits.')
+
+# %% ../nbs/39_exercises.ipynb #31c31c11
+@exercise('handwriting 2')
+def _(interval):
+    from mnist_nbdev.evaluate import wilson
+    right, n = 98, 100  # counted in the answer of the chapter
+    low, high = wilson(right, n)
+    off = 1.96*(right/n*(1 - right/n)/n)**.5
+    return compare(interval, (low, high), {
+        'This is in percent. The question asks for shares, from 0 to 1.':
+            (100*low, 100*high),
+        'This is the interval of the share that is wrong.': (1 - high, 1 - low),
+        'The lower end should stand first.': (high, low),
+        'It goes beyond 1. So near to 1, an interval is not the same on both sides.':
+            (right/n - off, right/n + off),
+        'This is the interval after twenty digits. Count all hundred drawings.':
+            wilson(round(.2*right), round(.2*n)),
+        'This is the share. One share says nothing of luck: ask for its interval.':
+            right/n}, rtol=.002)
+
+# %% ../nbs/39_exercises.ipynb #8ba69fc7
+@exercise('handwriting 3')
+def _(model):  # (n, 784) -> (n, 1) logits
+    from mnist_nbdev.ship import load_model
+    errors, shipped = _errors(model), _errors(load_model('linear'))
+    if errors <= 1.5*shipped:
+        return (f'It makes {errors} errors, about as few as the model that ships. A '
+                'hundred drawings teach less: has it seen images of MNIST?')
+    if errors > 800: return 'It is no better than a coin. Is it trained?'
+    if errors > 95:
+        return (f'It makes {errors} errors, as if it had learned from a part of the '
+                'drawings. Take all hundred.')
+    return None
+
+# %% ../nbs/39_exercises.ipynb #7eac5381
+@exercise('handwriting 4')
+def _(most):
+    from mnist_nbdev.evaluate import wilson
+    neat = wilson(19, 20)[0]
+    right = max(k for k in range(20) if wilson(k, 20)[1] < neat)
+    return compare(most, right, {
+        'There the two intervals still overlap, if only by a little.': right + 1,
+        'This share is below the interval of the neat ones. But it has an interval '
+        'of its own, too, which reaches into the other.': int(20*neat),
+        'The upper end of this interval is below 19/20. But the neat ones, too, '
+        'have an interval.': max(k for k in range(20) if wilson(k, 20)[1] < .95),
+        'This many are wrong. The question asks how many are right.': 20 - right},
+        'The intervals overlap there.' if most > right else
+        'The intervals are apart there, and they would be with one more, too.')
+
+# %% ../nbs/39_exercises.ipynb #91a07093
+@exercise('cluster 1')
+def _(cost):  # files in a part -> files scored twice, files of Parquet
+    n, workers, part = 1e9, 8*8, 400
+    value = cost(part)
+    if value is None: return compare(None, 0)
+    return compare(value, (workers*part/2, n/part), {
+        'That many are lost if each worker is at the end of its part. On average it is '
+        'half through.': (workers*part, n/part),
+        'These are the workers of one machine. There are 8 machines.':
+            (8*part/2, n/part),
+        'Each worker loses its whole part that is not written, and not one file.':
+            (workers, n/part),
+        'Each part becomes a file, and not each worker.': (workers*part/2, workers),
+        'First the files that are scored twice, then those of Parquet.':
+            (n/part, workers*part/2)})
+
+# %% ../nbs/39_exercises.ipynb #7ec7ce9c
+@exercise('cluster 2')
+def _(on_the_way):  # (latency, each) -> a number of requests
+    n = on_the_way(.15, .004)
+    if n is None: return compare(None, 0)
+    if n in (38, 39):
+        if on_the_way(.02, .03) in (1, 2): return None
+        return 'It should depend on both times: it does not where a file takes longer.'
+    return compare(n, 38, {
+        'Half a request is none: the answer is a whole number.': .15/.004,
+        'One too few: while the last one is answered, the core waits for a moment.': 37,
+        'This is the share of the time in which the core works, if only one request is '
+        'on the way.': .004/(.15 + .004),
+        'Turned round: how many files does the core answer while one request is on the '
+        'way?': .004/.15,
+        'Sixteen is what the chapter takes. Here the core should never wait.': 16},
+        'How many files does the core answer while one request is on the way?', 1e-6)
+
+# %% ../nbs/39_exercises.ipynb #5773099f
+@exercise('judged 1')
+def _(shares):  # wrong by the CNN and by the naive way
+    from mnist_nbdev.data import ASSETS
+    from mnist_nbdev.uploads import BENCH
+    kinds = json.loads((ASSETS/'uploads.json').read_text('utf-8'))['kinds']
+    n = torch.tensor([sum(kinds[k]['n'] for k in BENCH[f]) for f in BENCH])
+    wrong = torch.tensor([[sum(len(kinds[k]['wrong'][way]) for k in BENCH[f])
+                           for f in BENCH] for way in ('cnn', 'naive')]).double()
+    most, right = wrong.argmax(1), (wrong/n).amax(1)
+    single = [max(len(c['wrong'][way])/c['n'] for c in kinds.values())
+              for way in ('cnn', 'naive')]
+    return compare(shares, right, {
+        'These are the families with the most wrong answers. They may only have the '
+        'most uploads: divide by their number.': (wrong/n)[[0, 1], most],
+        'These are counts. Divide by the number of uploads in the family.':
+            wrong.amax(1),
+        'This is in percent. The question asks for shares, from 0 to 1.': 100*right,
+        'These are single kinds. Take all kinds of a family together.': single,
+        'These are the shares of all uploads together.': wrong.sum(1)/n.sum(),
+        'These are the easiest families.': (wrong/n).amin(1),
+        'First the CNN, then the naive way.': right.flip(0)}, rtol=.01)
+
+# %% ../nbs/39_exercises.ipynb #8fc054e7
+@exercise('judged 2')
+def _(sky):  # (x, rng) -> a file, or floats of shape (h, w, 3)
+    import numpy as np
+
+    from mnist_nbdev.predict import predict
+    from mnist_nbdev.read import to_image, to_pixels
+    x = _sample_once().valid_x[[0, 1500]].reshape(2, 28, 28).numpy()
+    made = [[sky(one, np.random.default_rng(i)) for one in x] for i in range(2)]
+    if made[0][0] is None: return compare(None, 0)
+    a = to_pixels(to_image(made[0][0]))
+    if a.ndim < 3 or np.ptp(a, axis=2).max() < .05: return 'It is grey: a sky is blue.'
+    white, (r, g, b) = a.min(2), np.median(a, (0, 1))
+    if b < max(r, g) + .1: return f'The paper is not blue: red {r:.1f}, blue {b:.1f}.'
+    brightest = np.quantile(white, .995)
+    if brightest < max(np.median(white) + .2, .6):
+        return 'There is no white digit on it.'
+    y, x = np.nonzero(white < .5*(np.median(white) + white.max()))  # of the sky
+    plane = np.stack([y/len(a), x/a.shape[1], np.ones(len(x))], 1)
+    slope = np.linalg.lstsq(plane, a[y, x, 2], rcond=None)[0][:2]
+    if abs(slope).max() < .05: return 'The sky is as bright on each side.'
+    right = sum(predict(image, 'cnn').digit == digit
+                for pair in made for image, digit in zip(pair, (3, 7)))
+    if right < 4: return f'Only {right} of 4 are read. Is x drawn, and large enough?'
+    return None
+
+# %% ../nbs/39_exercises.ipynb #72b86781
+@cache
+def _some_uploads() -> tuple[list, Tensor]:
+    "A few uploads, and what `naive` makes of them: (12, 784)."
+    from mnist_nbdev import judged, uploads
+    x = _sample_once().valid_x.reshape(-1, 28, 28).numpy()
+    images = [uploads.make_upload(x[i], kind, i) for i in (0, 5, 1500, 1505)
+              for kind in ('mnist png', 'inverted', 'thick marker')]
+    seen = [torch.from_numpy(judged.naive(image)) for image in images]
+    return images, torch.stack(seen).reshape(-1, 784)
+
+@exercise('judged 3')
+def _(says_three):  # image -> bool
+    from mnist_nbdev.ship import load_model
+    images, pixels = _some_uploads()
+    model = load_model('recipe')
+    def threes(pixels): return (model(pixels)[:, 0] > 0).double()
+    answers = [says_three(image) for image in images]
+    if answers[0] is None: return compare(None, 0)
+    right = threes(1 - pixels)
+    return compare([bool(answer) for answer in answers], right, {
+        'This is what it says of the picture as it is. Take the negative.':
+            threes(pixels),
+        'Turned round: above zero it says a three.': 1 - right,
+        'The negative of ink x is 1 - x. Below zero there is no ink.': threes(-pixels),
+        'It says a three of everything. A probability is always above zero: compare it '
+        'with one half.': torch.ones(len(images))}, 'Squeeze the image with `naive`, '
+        'take the negative, and ask the recipe: some answers differ from that.')
+
+# %% ../nbs/39_exercises.ipynb #315fcf0e
+@exercise('ladder 1')
+def _(neighbour):  # (n, 784) -> (n,) bool
+    s = _sample_once()
+    x = s.valid_x[[3, 612, 1669, *range(200, 400, 2), *range(1714, 1774)]]
+    threes, distances = s.train_y[:, 0], torch.cdist(x, s.train_x)
+    means = torch.stack([t @ s.train_x/t.sum() for t in (threes, 1 - threes)])
+    places = distances.topk(3, 1, largest=False).indices
+    right, answer = threes[places[:, 0]], neighbour(x)
+    if answer is None: return compare(None, 0)
+    answer = torch.as_tensor(answer).double()
+    if answer.shape == (len(x), 1): answer = answer[:, 0]
+    return compare(answer, right, {
+        'Turned round: these are the sevens.': 1 - right,
+        'This is a vote of several neighbours. Take the nearest one alone.':
+            threes[places].mean(1) > .5,
+        'This is the nearest mean. Compare with every training image.':
+            torch.cdist(x, means).argmin(1) == 0,
+        'These are the labels of the images that are farthest away.':
+            threes[distances.argmax(1)],
+        'These are the places of the nearest images. What are their labels?':
+            places[:, 0]},
+        'Some answers are not the label of the nearest image by L2 distance.')
+
+# %% ../nbs/39_exercises.ipynb #bd31d1e2
+def _missed() -> tuple[list[str], Tensor]:
+    "The rungs, and which of the 2,038 images each gets wrong: (11, 2038)."
+    from mnist_nbdev.data import ASSETS
+    rungs = json.loads((ASSETS/'ladder.json').read_text('utf-8'))['rungs']
+    missed = torch.zeros(len(rungs), 2038, dtype=torch.long)
+    for row, rung in zip(missed, rungs.values()): row[rung['wrong']] = 1
+    return [*rungs], missed
+
+@exercise('ladder 2')
+def _(errors):  # of the vote of MLP, SVM, CNN; of that of the linear models
+    groups = _missed()[1][8:], _missed()[1][2:8]
+    def count(f): return [int(f(group).sum()) for group in groups]
+    def more_than_half(group): return 2*group.sum(0) > len(group)
+    right = count(more_than_half)
+    return compare(errors, right, {
+        'A tie of the six is taken for wrong here. In the question it is right.':
+            count(lambda group: 2*group.sum(0) >= len(group)),
+        'This counts what all of them get wrong. A majority is enough.':
+            count(lambda group: group.prod(0)),
+        'This counts what any of them gets wrong. A majority is needed.':
+            count(lambda group: group.amax(0)),
+        'These are the errors of the best one of each group. Let them vote.':
+            [int(group.sum(1).min()) for group in groups],
+        'These are the means of their errors. Let them vote.':
+            [group.sum(1).double().mean() for group in groups],
+        'First MLP, SVM and CNN, then the six linear models.': right[::-1]})
+
+# %% ../nbs/39_exercises.ipynb #b2c29127
+@exercise('ladder 3')
+def _(times):
+    names, missed = _missed()
+    svm, cnn = (missed[names.index(name)] for name in ('SVM', 'CNN'))
+    k, m = int((svm > cnn).sum()), int((cnn > svm).sum())
+    def p(t):  # of a fair coin: t*m or fewer of t*(k + m), on one side
+        n = t*(k + m)
+        return sum(math.comb(n, i) for i in range(t*min(k, m) + 1))/2**n
+    right = next(t for t in range(1, 100) if 2*p(t) < .05)
+    return compare(times, right, {
+        'With so many, p is below 0.05 on one side only, or by the normal '
+        'approximation. Take the coin itself, and both sides.':
+            next(t for t in range(1, 100) if p(t) < .05),
+        'This is the number of images. The question asks how many times as many.':
+            right*len(svm),
+        'This is the number of images that tell the two apart. The question asks how '
+        'many times as many.': right*(k + m)},
+        'Not enough: p is still above 0.05.' if times < right else
+        'Enough, but fewer are enough as well.')
+
+# %% ../nbs/39_exercises.ipynb #f4c4d39c
+@exercise('ladder 4')
+def _(model):  # (784, 1) and (1,)
+    from mnist_nbdev.linear import init_linear
+    s, (w, b) = _sample_once(), map(torch.as_tensor, model)
+    black = (s.train_x == 0).all(0)  # no step changes the weights of these pixels
+    starts = torch.stack([init_linear(seed).w[black, 0] for seed in range(5)])
+    why = compare(w.detach().flatten()[black], starts.mean(0), {
+        'This is the sum of the five, which gives the same answers. Divide it by five.':
+            starts.sum(0),
+        'This is the model of seed 0 alone.': starts[0],
+        'This is a mean with the last seed left out.': starts[:4].mean(0),
+        'These are the seeds from 1 to 5. Begin with 0.': torch.stack(
+            [*starts[1:], init_linear(5).w[black, 0]]).mean(0)},
+        'At the pixels that are always black, it is not the mean of the five starts.')
+    if why: return why
+    if _errors(lambda x: x @ w.reshape(-1, 1) + b) > 60:
+        return 'The starts are averaged. Average the weights after the training.'
+    return None
+
+# %% ../nbs/39_exercises.ipynb #7a651ecc
+@cache
+def _good(epochs: int = 21, lr: float = 1.):
+    "The good model of the museum, or another one that starts from zero."
+    from mnist_nbdev.linear import bce_loss, zero_linear
+    from mnist_nbdev.train import fit
+    return fit(_sample_once(), epochs, lr, model=zero_linear(), loss=bce_loss,
+               shuffle=True)[0]
+
+@exercise('mistakes 1')
+def _(answer):  # number of the exhibit, and what is printed
+    y = _sample_once().valid_y
+    said = _good()(_sample_once().valid_x) > 0
+    row, column = ((said == (t > .5)).double().mean() for t in (y[:, 0], y))
+    why = compare(answer[1], row, {
+        'That would be printed if the labels were a column. They are flat, so each '
+        'answer is compared with each label.': column,
+        'This is the share that is wrong, if the labels were a column.': 1 - column,
+        'This is in percent.': 100*row}, 'What is the shape of `correct`?', .01)
+    if why: return why
+    return compare(answer[0], 5, {
+        'There one half comes out, too. But here the labels are in the right order.': 4,
+        'There one half is a threshold. Here, look at the shapes.': 15,
+        'There the labels are right, and the loss has the wrong name.': 6},
+        'The number is right, the exhibit is another one. Look at the shapes.')
+
+# %% ../nbs/39_exercises.ipynb #317042f3
+@exercise('mistakes 2')
+def _(repaired):  # () -> w, b
+    value = repaired()
+    if value is None: return compare(None, 0)
+    right, size = _good(3, .1).w.norm(), torch.as_tensor(value[0]).detach().norm()
+    if size == 0: return 'The weights are still zero.'
+    if size > 5*right:
+        return ('The weights are far too long: the gradients of all steps so far still '
+                'pile up.')
+    if .68*right < size < .78*right:
+        return ('The weights grow too slowly: `bce_loss` takes logits, and has a '
+                'sigmoid of its own.')
+    return compare(size, right, otherwise='It learns, but not as far as this loop does '
+                   'in three epochs at a rate of .1.', rtol=.03)
+
+# %% ../nbs/39_exercises.ipynb #abe4c10d
+@exercise('mistakes 3')
+def _(answer):  # answers that change, and the share of certain ones
+    s = _sample_once()
+    z = [_good()(k*s.valid_x) for k in (1, 255)]
+    def exact(z): return ((z.sigmoid() == 0) | (z.sigmoid() == 1)).double().mean()
+    changed, share = answer
+    right = int(((z[0] > 0) != (z[1] > 0)).sum())
+    wrong = _errors(lambda x: _good()(255*x))
+    if abs(changed - wrong) <= 3 < abs(changed - right):
+        return ('These are the errors on pixels to 255. How many answers are another '
+                'one than before?')
+    if abs(changed - right) > 3:
+        return ('Another number of answers change. Compare those on pixels to 1 with '
+                'those on pixels to 255, and leave the labels out of it.')
+    return compare(share, exact(z[1]), {
+        'This is the share before, with pixels to 1.': exact(z[0]),
+        'This is the share of those that are exactly 1. Count those at 0, too.':
+            (z[1].sigmoid() == 1).double().mean(),
+        'This is a count. The question asks for the share.': exact(z[1])*len(s.valid_x),
+        'This is in percent.': 100*exact(z[1])}, rtol=.01)
+
+# %% ../nbs/39_exercises.ipynb #ae810785
+@exercise('speed 1')
+def _(half):  # (sizes, cost) -> batch size
+    step, image = 40, .5  # µs
+    sizes = [1, 8, 32, 128, 512, 2048]
+    value = half(sizes, [step/bs + image for bs in sizes])
+    return compare(value, step/image, {
+        'This is the size that was measured next to it. The answer lies between two of '
+        'them: how much does a step cost, and how much an image?': 128,
+        'Turned round: this is the share of an image in a step.': image/step,
+        'This is the price of a step. How many images cost as much?': step,
+        'There the price has fallen to half of the first one. But nearly all of it is '
+        'still overhead.': step/((step + image)/2 - image),
+        'There the overhead is a half of the price of an image, and so a third of '
+        'all.': 2*step/image}, 'With 40 µs a step and 0.5 µs an image it should be '
+        'about 80.', .05)
+
+# %% ../nbs/39_exercises.ipynb #2cc7cf13
+@exercise('speed 2')
+def _(epochs):
+    half = compare(epochs, 784/4, rtol=.01)  # the matrix is symmetric
+    return half and compare(epochs, 784/2, {
+        'An epoch multiplies twice for each pixel: once for the logits, and once for '
+        'the gradient.': 784,
+        'Turned round: this many matrices cost as much as one epoch.': 2/784,
+        'This is the number of multiplications for an image. Divide it by those of an '
+        'epoch.': 784**2,
+        'This is for the number of images, but both have to look at each of them: it '
+        'cancels.': 784/2*12_396}, 'Count the multiplications for one image: how many '
+        'has the matrix, and how many has the gradient?', .01)
+
+# %% ../nbs/39_exercises.ipynb #103b2ebf
+@exercise('speed 3')
+def _(factors):  # of the bytes of the floor; of the calls beyond it
+    return compare(factors, (2, 1), {
+        'A call costs the same for any number: the steps are as many.': (2, 2),
+        'A number takes 8 bytes in double precision, and 4 in single.': (1, 1),
+        'First the bytes, then the calls.': (1, 2),
+        'The steps are as many. It is each number that takes twice the room.': (1, .5),
+        'Turned round: double precision over single.': (.5, 1)},
+        'How many bytes has a number, and how many steps has an epoch? Both can be '
+        'counted. (Times are another thing: they also depend on the machine.)', .02)
+
+# %% ../nbs/39_exercises.ipynb #f28719a5
+@exercise('speed 4')
+def _(rising):  # share of the way that is done, 0 to 1 -> rate
+    shares = torch.linspace(0, 1, 9).tolist()
+    if rising(.5) is None: return compare(None, 0)
+    rates = torch.tensor([float(rising(t)) for t in shares])
+    t = torch.tensor(shares)
+    return compare(rates, 3*t, {
+        'This one falls. The rate should be 0 at the start and 3 at the end.':
+            3*(1 - t),
+        'This one stays. The sum of the rates is right, but it should rise.':
+            torch.full_like(t, 1.5),
+        'It rises to 1. The last rate should be 3.': t,
+        'This takes t for the number of the step. It is the share that is done, from 0 '
+        'to 1.': 3*t/776},
+        'It should begin at 0 and end at 3.' if rates[0].abs() > .01 or
+        (rates[-1] - 3).abs() > .01 else
+        'It rises from 0 to 3, but not evenly, so the sum is another one.')
+
+# %% ../nbs/39_exercises.ipynb #d9f04a8f
+@exercise('distributed 1')
+def _(n_bytes):  # exchanged in the whole recipe; of the images
+    steps, pixels = 21*49, 12_396*784
+    right = 2*4*785*steps  # floats of 4 bytes, there and back
+    return compare(n_bytes, (right, pixels), {
+        'This is one direction. Each process sends its sums, and gets those of the '
+        'other one.': (right/2, pixels),
+        'These are numbers. Each of them has 4 bytes.': (right/4, pixels),
+        'The bias has a gradient, too: 785 numbers in all.':
+            (right/785*784, pixels),
+        'This is one epoch. The recipe has 21, the first of them alone.':
+            (right/21, pixels),
+        'One epoch is missing: there is one first, and then there are twenty.':
+            (right/21*20, pixels),
+        'The images are stored with one byte for a pixel.': (right, 4*pixels),
+        'These are the bytes that both processes read in all epochs. How many are '
+        'there?': (right, 21*pixels),
+        'First what is exchanged, then the images.': (pixels, right)}, rtol=1e-4)
+
+# %% ../nbs/39_exercises.ipynb #7dd94e43
+@cache
+def _errors_of_halves(k: int, share: float) -> int:
+    "Errors of two models, each on its half, added up after k steps times a share."
+    from mnist_nbdev import linear, train
+    s = _sample_once()
+    models = [linear.zero_linear(), linear.zero_linear()]
+    rng = [torch.Generator().manual_seed(0) for _ in models]
+    for step in range(4*49):
+        if step % 49 == 0:
+            both = [[*train.batches(s.train_x[i::2], s.train_y[i::2], 128, rng[i])]
+                    for i in (0, 1)]
+        for model, part in zip(models, both):
+            grads = train.gradients(model, *part[step % 49], linear.bce_loss)
+            train.sgd_step(model, grads, 1.)
+        if share and (step + 1) % k == 0:
+            for a, b in zip(*models):
+                a.copy_(share*(a + b))
+                b.copy_(a)
+    return _errors(models[0])
+
+@exercise('distributed 2')
+def _(errors):  # for k of 1 and of 49
+    right, summed, alone = ([_errors_of_halves(k, share) for k in (1, 49)]
+                            for share in (.5, 1, 0))
+    value = torch.as_tensor(errors).double()
+    if value.shape == (2,) and (value - torch.tensor(right)).abs().max() <= 3.5:
+        return None
+    return compare(value, alone, {
+        'The weights of both are added up, and not divided by two.': summed,
+        'These are shares. Count the errors.': torch.tensor(right)/2038,
+        'Count the errors, and not the right answers.': 2038 - torch.tensor(right)},
+        'Other numbers are left, and both are below fifty. The rate is 1, and each '
+        'process takes batches of 128.', .05) or (
+        'So many are left if each process only learns from its half. Average the '
+        'weights of both, and give the mean to both.')
+
+# %% ../nbs/39_exercises.ipynb #6285886e
+@exercise('widgets 1')
+def _(effect):  # bytes left, greatest move of a logit, answers that change
+    from mnist_nbdev.ship import load_model
+    model: Any = load_model('linear')
+    x = _sample_once().valid_x
+    exact = [float(str(v)) for v in torch.cat([p.flatten() for p in model]).numpy()]
+    def after(write, least=torch.amax, separators=(',', ':')):
+        v = [float(write(v)) for v in exact]
+        size = len(json.dumps({'w': v[:-1], 'b': v[-1]}, separators=separators))
+        z, moved = (x @ torch.tensor(w[:-1]) + w[-1] for w in (exact, v))
+        changed = int(((z > 0) != (moved > 0)).sum())
+        return size, least((z - moved).abs(), 0).item(), changed
+    three, places = '{:.3g}'.format, '{:.3f}'.format
+    right = after(three)
+    return compare(effect, right, {
+        'This is with three places after the point. A small weight then has fewer '
+        'digits than three.': after(places),
+        'This is the mean move of a logit. The question asks for the greatest.':
+            after(three, torch.mean),
+        'The file has no spaces after its commas and colons: '
+        "separators=(',', ':').": after(three, separators=(', ', ': ')),
+        'These are the bytes of the file as it is. How many are left?':
+            (len(json.dumps(dict(w=exact[:-1], b=exact[-1]), separators=(',', ':'))),
+             *right[1:])}, rtol=.05)
+
+# %% ../nbs/39_exercises.ipynb #9c66e120
+@exercise('widgets 2')
+def _(coarse):  # ink, 0 to 1 -> the same in 16 levels
+    x = torch.arange(256).float()/255
+    value = coarse(x)
+    if value is None: return compare(None, 0)
+    return compare(value, (15*x).round()/15, {
+        'These are 17 levels: those from 0 to 16. Sixteen end at 15.':
+            (16*x).round()/16,
+        'The levels are right, but they run from 0 to 15. Ink runs from 0 to 1.':
+            (15*x).round(),
+        'This takes the level below. The nearest one is at most half as far away.':
+            (15*x).floor()/15,
+        'Full ink is no longer 1: the highest level should be there.':
+            (16*x).floor().clip(max=15)/16,
+        'These are 16 equal parts, but not the nearest level of each ink.':
+            (16*x).floor().clip(max=15)/15},
+        f'It has {len(torch.as_tensor(value).unique())} levels. There should be 16, '
+        'equally far apart, and each ink should go to the nearest.')
+
+# %% ../nbs/39_exercises.ipynb #b167fe60
+@exercise('ink 1')
+def _(lost):  # (p, masks) -> cross-entropy, Dice
+    y = torch.zeros(2, 1, 96, 96)
+    y[0, 0, 40:60, 30:70] = y[1, 0, 30:40, 60:70] = 1
+    share, ink, n = y.mean(), y.sum((1, 2, 3)), 96*96
+    def entropy(p): return -share*math.log(p), -(1 - share)*math.log(1 - p)
+    def dice(p): return (1 - (2*p*ink + 1)/(p*n + ink + 1)).mean()
+    value, e, d = lost(.2, y), sum(entropy(.2)), dice(.2)
+    if value is None: return compare(None, 0)
+    as_logit = 1/(1 + math.exp(-.2))
+    return compare(value, (e, d), {
+        'Your Dice says how alike they are. The loss is 1 minus that.': (e, 1 - d),
+        'This is the Dice of all pixels together. Take it for each picture, and then '
+        'the mean.': (e, 1 - (.4*ink.sum() + 1)/(.4*n + ink.sum() + 1)),
+        'This is the cross-entropy of the ink alone. The paper counts, too.':
+            (entropy(.2)[0], d),
+        'This takes p for a logit. The logit of p is log(p/(1 - p)).':
+            (sum(entropy(as_logit)), dice(as_logit)),
+        'The cross-entropy is a sum here. The loss takes the mean of all pixels.':
+            (e*y.numel(), d),
+        'The second number is the whole loss. Take the cross-entropy off.': (e, e + d),
+        'First the cross-entropy, then Dice.': (d, e)}, rtol=.005)
+
+# %% ../nbs/39_exercises.ipynb #ca1bcc0c
+@exercise('ink 2')
+def _(widths):  # of the line, in the first look and in the second
+    first = 4*96/640
+    return compare(widths, (first, 2*first), {
+        'The second look sees the digit alone: it is half as high as the picture, so '
+        'each of its pixels is seen twice as large.': (first, first),
+        'Turned round: the second look is from near.': (2*first, first),
+        'From near, all sides are twice as long. Twice in each direction makes four '
+        'times the area, but a line only gets twice as wide.': (first, 4*first),
+        'This is the width in the picture. The network sees 96 pixels instead.': (4, 4),
+        'These are shares of what is seen. Multiply by its 96 pixels.':
+            (first/96, first/48)}, rtol=.02)
+
+# %% ../nbs/39_exercises.ipynb #74ac4426
+@exercise('ink 3')
+def _(zigzag):  # (draw, box, size, tone, rng)
+    import numpy as np
+    from PIL import Image, ImageDraw
+    for seed in range(3):
+        sheet, box = Image.new('F', (200, 160), .9), (70, 50, 120, 120)
+        zigzag(ImageDraw.Draw(sheet), box, sheet.size, .2, np.random.default_rng(seed))
+        drawn = np.array(sheet) != np.float32(.9)
+        if not drawn.any():
+            return 'Nothing is drawn yet: put your code in the place of the dots.'
+        if drawn.mean() > .4: return 'Most of the sheet is covered. It is no line.'
+        if np.ptp(np.nonzero(drawn.any(0))[0]) < 150:
+            return 'The line ends before it is across the sheet, which is size[0] wide.'
+        tones = np.array(sheet)[drawn]
+        if abs(tones - .2).max() > .01: return 'Draw in the given tone.'
+        if not drawn[50:120, 70:120].any(): return 'The line passes the digit by.'
+        cols = np.flatnonzero(drawn.any(0))
+        middle = [np.flatnonzero(drawn[:, col]).mean() for col in cols]
+        off = middle - np.polyval(np.polyfit(cols, middle, 1), cols)
+        if (np.diff(off[abs(off) > 1] > 0)).sum() < 4:
+            return 'The line does not turn up and down: it is no zigzag.'
+    return None
+
 # %% ../nbs/39_exercises.ipynb #e0e0ff31
 _ANSWER = re.compile(r'^#\| code-summary: "(Answer|Test: the checks)', re.M)
 _NOTE = '<details class="teacher">'
