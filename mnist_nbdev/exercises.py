@@ -491,14 +491,15 @@ def _(chance):  # (stated, bins) -> the ECE that chance makes, on average
     rng = torch.Generator().manual_seed(2)
     normal = torch.randn(800, generator=rng, dtype=torch.float64)
     stated = torch.sigmoid(3*normal.abs())
-    def mean(p, *bins, flip=False):
-        draws = (torch.rand(200, 800, generator=rng, dtype=p.dtype) < p) ^ flip
-        return [sum(_ece(stated, right.double(), k) for right in draws)/200
+    def mean(p, *bins, n=30, flip=False):
+        draws = (torch.rand(n, 800, generator=rng, dtype=p.dtype) < p) ^ flip
+        return [sum(_ece(stated, right.double(), k) for right in draws)/n
                 for k in bins]
     if (few := chance(stated, 15)) is None: return compare(None, 0)
-    return compare([few, chance(stated, 300)], mean(stated, 15, 300), {
+    right = mean(stated, 15, 300, n=200)
+    return compare([few, chance(stated, 300)], right, {
         'It gives the same for 15 bins and for 300: hand the number of bins on.':
-            mean(stated, 15, 15),
+            2*right[:1],
         'Here the answers are wrong with the stated probability. Which side of it is '
         'right?': mean(stated, 15, 300, flip=True),
         'Here all answers are right. Those of a calibrated model are right as often '
