@@ -197,13 +197,15 @@ FAULTS = {
     'tab stop without a name': '<a href="#exercises" style="padding: 9px"></a>',
     'no skip link': '<script>document.querySelector(".skip").remove()</script>',
     'landmark without a name': '<nav>planted</nav>',
-    'chapter out of sight': '<style>#quarto-sidebar ul { padding-top: 99em }</style>',
+    'chapter out of sight': '<script>addEventListener("load", () => '
+        'document.querySelector("#quarto-sidebar").scrollTop = 999)</script>',
     'white slab': '<p class="cell-output"><img src="favicon.svg" alt="planted" '
                   'style="filter: none"></p>',
     'cut without a sign': '<p style="overflow: auto"><b style="padding: 0 30em">p</b>',
     'copy button on code':
         '<style>pre.code-with-copy { padding: 0 !important }</style>',
-    'folded on paper': '<style>::details-content { display: none !important }</style>',
+    'folded on paper':
+        '<style>@media print { ::details-content { display: none !important } }</style>',
     'lost on paper': '<style>@media print { .cell-output { height: 0 } }</style>',
     'cut on paper': '<p style="overflow: auto"><b style="padding: 0 60em">p</b></p>',
     'no address on paper': '<div class="widget">planted</div>',
