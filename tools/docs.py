@@ -27,6 +27,8 @@ from smalldocs import layout
 from smalldocs.config import load
 from smalldocs.site import Site
 
+from mnist_nbdev.exercises import student_edition
+
 ROOT = Path(__file__).resolve().parents[1]
 ELSEWHERE = (  # NbdevSite reads the first; what Quarto reads, styles.css says too
     'output-file is not read by smalldocs', 'html.grid is ignored',
@@ -237,6 +239,7 @@ def finish(out, cfg):
         seen += text
     index = json.dumps(known, ensure_ascii=False, separators=',:')
     (out/'search.json').write_text(index, 'utf-8')
+    student_edition(cfg.nbs_path, out/'students.zip')
     slim(out, seen)
 
 
