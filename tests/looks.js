@@ -54,7 +54,7 @@ window.looks = (() => {
     code() {
       const longest = pre => Math.max(...pre.textContent.split('\n').map(line => line.length));
       const wide = all('main pre.sourceCode').filter(pre => pre.scrollWidth > pre.clientWidth + 1 && longest(pre) <= 88);
-      const links = all('main pre').filter(pre => /\]\((https?:|\/)/.test(pre.textContent));
+      const links = all('main pre.sourceCode').filter(pre => /\]\((https?:|\/)/.test(pre.textContent));
       return [...few('too wide: code', wide.map(name)), ...few('raw link in code', links.map(name))];
     },
 
