@@ -62,7 +62,7 @@ window.looks = (() => {
       const pressed = 'a[href], button, input, select, textarea, summary, iframe, video, [role="button"], [role="slider"], [role="tab"]';
       const named = e => e.textContent.trim() || e.ariaLabel || e.title || e.labels?.length || e.getAttribute('aria-labelledby') || e.placeholder;
       const useless = all('[tabindex="0"]').filter(e => seen(e) && !e.matches(pressed) && !e.closest('.widget')
-        && e.scrollWidth <= e.clientWidth + 1 && e.scrollHeight <= e.clientHeight + 1);
+        && e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight);
       const nameless = all(pressed).filter(e => e.tabIndex >= 0 && seen(e) && !named(e));
       const first = all(`[tabindex="0"], ${pressed}`).find(e => e.tabIndex >= 0);
       const skip = first?.matches('.skip') && document.querySelector(first.hash) ? [] : [name(first)];

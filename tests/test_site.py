@@ -197,8 +197,8 @@ FAULTS = {
     'tab stop without a name': '<a href="#exercises" style="padding: 9px"></a>',
     'no skip link': '<script>document.querySelector(".skip").remove()</script>',
     'landmark without a name': '<nav>planted</nav>',
-    'chapter out of sight': '<script>addEventListener("load", () => '
-        'document.querySelector("#quarto-sidebar").scrollTop = 999)</script>',
+    'chapter out of sight': '<script>addEventListener("load", () => setTimeout(() => '
+        'document.querySelector("#quarto-sidebar").scrollTop = 999))</script>',
     'white slab': '<p class="cell-output"><img src="favicon.svg" alt="planted" '
                   'style="filter: none"></p>',
     'cut without a sign': '<p style="overflow: auto"><b style="padding: 0 30em">p</b>',
