@@ -54,7 +54,7 @@ window.looks = (() => {
     code() {
       const longest = pre => Math.max(...pre.textContent.split('\n').map(line => line.length));
       const wide = all('main pre.sourceCode').filter(pre => pre.scrollWidth > pre.clientWidth + 1 && longest(pre) <= 88);
-      const links = all('main pre').filter(pre => /\]\((https?:|\/)/.test(pre.textContent));
+      const links = all('main pre.sourceCode').filter(pre => /\]\((https?:|\/)/.test(pre.textContent));
       return [...few('too wide: code', wide.map(name)), ...few('raw link in code', links.map(name))];
     },
 
@@ -62,7 +62,7 @@ window.looks = (() => {
       const pressed = 'a[href], button, input, select, textarea, summary, iframe, video, [role="button"], [role="slider"], [role="tab"]';
       const named = e => e.textContent.trim() || e.ariaLabel || e.title || e.labels?.length || e.getAttribute('aria-labelledby') || e.placeholder;
       const useless = all('[tabindex="0"]').filter(e => seen(e) && !e.matches(pressed) && !e.closest('.widget')
-        && e.scrollWidth <= e.clientWidth + 1 && e.scrollHeight <= e.clientHeight + 1);
+        && e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight);
       const nameless = all(pressed).filter(e => e.tabIndex >= 0 && seen(e) && !named(e));
       const first = all(`[tabindex="0"], ${pressed}`).find(e => e.tabIndex >= 0);
       const skip = first?.matches('.skip') && document.querySelector(first.hash) ? [] : [name(first)];

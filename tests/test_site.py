@@ -192,20 +192,21 @@ FAULTS = {
     'dark axe': f'{DARK}<pre><b class="planted">planted</b></pre>',
     'too wide': '<div style="width: 900px">planted</div>',
     'too wide: code': f'<pre class="sourceCode" style="width: 9em">{"x"*88}</pre>',
-    'raw link in code': '<pre>as [`evidence`](/explain.html#evidence)</pre>',
+    'raw link in code': '<pre class="sourceCode">[`p`](/p.html)</pre>',
     'tab stop without a purpose': '<p tabindex="0">planted</p>',
     'tab stop without a name': '<a href="#exercises" style="padding: 9px"></a>',
     'no skip link': '<script>document.querySelector(".skip").remove()</script>',
     'landmark without a name': '<nav>planted</nav>',
-    'chapter out of sight': '<script>addEventListener("load", () => '
-        'document.querySelector("#quarto-sidebar").scrollTop = 999)</script>',
+    'chapter out of sight': '<script>addEventListener("load", () => setTimeout(() => '
+        'document.querySelector("#quarto-sidebar").scrollTop = 999))</script>',
     'white slab': '<p class="cell-output"><img src="favicon.svg" alt="planted" '
                   'style="filter: none"></p>',
     'cut without a sign': '<p style="overflow: auto"><b style="padding: 0 30em">p</b>',
     'copy button on code':
         '<style>pre.code-with-copy { padding: 0 !important }</style>',
     'folded on paper':
-        '<style>@media print { ::details-content { display: none !important } }</style>',
+        '<style>@media print { ::details-content { display: none !important } '
+        '}</style>',
     'lost on paper': '<style>@media print { .cell-output { height: 0 } }</style>',
     'cut on paper': '<p style="overflow: auto"><b style="padding: 0 60em">p</b></p>',
     'no address on paper': '<div class="widget">planted</div>',
