@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -43,7 +44,7 @@ def _filled(function: Callable) -> Callable:
 
 def _why(name: str, answer: Any) -> str | None:
     "What is wrong with an answer, in a sentence; None if it is right."
-    from mnist_nbdev import checks  # noqa: F401, each of them is kept in _CHECKS
+    import_module('mnist_nbdev.checks')  # each of them is kept in _CHECKS
     if name not in _CHECKS:
         raise ValueError(f'There is no exercise {name!r}; there are {[*_CHECKS]}.')
     if answer is ...: return 'Put your answer in the place of the three dots.'
