@@ -159,7 +159,8 @@ def test_sidebar_is_in_order():
 
 # ---- references
 
-LINK = r'\]\((https?://(?!github\.com/mnist-nbdev/)[^)\s]+)\)'  # to others' pages
+OURS = r'(?:github\.com/mnist-nbdev|mnist-nbdev\.github\.io)/'
+LINK = rf'\]\((https?://(?!{OURS})[^)\s]+)\)'  # to others' pages
 
 
 def test_references():

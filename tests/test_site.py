@@ -145,6 +145,7 @@ FIRST = {words: re.compile(name) for words, name in {
     'overfitting': 'notation.html#',
     'overfiting': 'notation.html#',  # as people type it
     'install': 'index.html',
+    'colab': 'index.html',
     'glossary': 'notation.html',
     'licence': 'index.html#data-and-licence',
     'heic': 'read.html',
