@@ -64,7 +64,7 @@ def param(path):
     return pytest.param(path, id=path.stem, marks=marks)
 
 
-@pytest.mark.parametrize('path', map(param, CHAPTERS))
+@pytest.mark.parametrize('path', [*map(param, CHAPTERS)])
 def test_it_stops_where_it_is_empty(edition, path):
     copy = edition/path.name
     subprocess.run([sys.executable, '-c', RUN, copy], check=True, cwd=edition,

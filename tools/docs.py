@@ -113,6 +113,7 @@ def process(cfg):
     home = f'{cfg.doc_host}{cfg.doc_baseurl}/'
     for path, text in pages.items():
         path.write_text(at_home(text, home, shown), 'utf-8')
+    student_edition(cfg.nbs_path, proc/'students.zip')
     return proc
 
 
@@ -239,7 +240,6 @@ def finish(out, cfg):
         seen += text
     index = json.dumps(known, ensure_ascii=False, separators=',:')
     (out/'search.json').write_text(index, 'utf-8')
-    student_edition(cfg.nbs_path, out/'students.zip')
     slim(out, seen)
 
 
