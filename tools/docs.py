@@ -153,9 +153,9 @@ def sections(text, name):
     parts = ['', '', *re.split(head, body, flags=re.S)]
     known = ''
     for anchor, section, part in zip(parts[::3], parts[1::3], parts[2::3]):
-        prose = plain(re.sub(r'<(pre|table).*?</\1>', ' ', part, flags=re.S))
+        prose = plain(re.sub(r'<(pre|table|details).*?</\1>', ' ', part, flags=re.S))
         known += prose
-        words = dict.fromkeys(re.findall(r'[^\W\d]\w{5,}', plain(part)))
+        words = dict.fromkeys(re.findall(r'[^\W\d]\w{7,}', plain(part)))
         new = ' '.join(word for word in words if word not in known)
         known += new
         href = f'{name}#{anchor}'.strip('#')
