@@ -10,6 +10,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
 from types import FunctionType
@@ -43,6 +44,7 @@ def _dots(value: Any) -> bool:
 
 def _filled(function: Callable) -> Callable:
     "The same function, but it says so where it gives nothing back."
+    @wraps(function)
     def asked(*given, **named):
         value = function(*given, **named)
         if value is not None and not _dots(value): return value
