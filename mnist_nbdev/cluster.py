@@ -121,6 +121,12 @@ _LOST = 'No row came back for this file: its worker died, or could not write.'
 _NO_RAY = ("Scoring needs Ray: pip install 'mnist_nbdev[cluster]'. On one machine, "
            'mnist_predict FOLDER does without.')
 
+def _connect(cluster: str) -> Any:
+    "Connect to Ray, or start it: which fails on a machine too busy to answer in 30 s."
+    import ray
+    try: return ray.init(cluster, include_dashboard=False, logging_level=logging.ERROR)
+    except Exception as why: raise RuntimeError(f'There is no Ray: {why}') from why
+
 @contextmanager
 def _engine(cluster: str) -> Iterator[None]:
     "Connect to Ray, or start it, unless the caller has; show bars in a terminal only."
@@ -133,8 +139,7 @@ def _engine(cluster: str) -> Iterator[None]:
     level, on_term = logging.getLogger('ray').level, signal.getsignal(signal.SIGTERM)
     try:
         with patch.dict(os.environ, RAY_USAGE_STATS_ENABLED='0'):  # it reports home
-            connected = nullcontext() if ray.is_initialized() else ray.init(
-                cluster, include_dashboard=False, logging_level=logging.ERROR)
+            connected = nullcontext() if ray.is_initialized() else _connect(cluster)
         with connected, current(context), warnings.catch_warnings():
             warnings.simplefilter('ignore', DeprecationWarning)  # of `max_task_retries`
             yield

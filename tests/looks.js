@@ -84,7 +84,8 @@ window.looks = (() => {
 
     cut() {  // what hides a part of itself shows that it does
       return few('cut without a sign', all('main *').filter(e => hides(e) && seen(e) && style(e).maskImage === 'none'
-        && !e.matches('.katex-mathml, .visually-hidden, input, textarea, select') && !e.closest('.widget')).map(name));
+        && !e.matches('.katex-mathml, .visually-hidden, input, textarea, select') && !e.closest('.widget')).map(name))
+        .concat(few('figure that scrolls', all('main *:has(> picture)').filter(hides).map(name)));
     },
 
     covered() {  // no copy button lies on words

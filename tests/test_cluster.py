@@ -1,10 +1,13 @@
 """Score a folder by Ray's workers, and kill all that can be: a row for each file."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -19,6 +22,9 @@ from mnist_nbdev.predict import predict
 pytestmark = pytest.mark.xdist_group('cluster')
 LIMIT = 300*PATIENCE  # seconds that anything may take: what takes longer hangs
 DEADLY = ['07/000007.png', '07/000107.png']  # to read one kills a worker
+ENV = dict(PYTHONPATH='', RAY_ADDRESS='', RAY_USAGE_STATS_ENABLED='0',
+           RAY_AUTH_MODE='token', RAY_AUTH_TOKEN=uuid4().hex)
+ADDRESS = re.compile(r"--address='(.+)'")  # where Ray says that it runs
 LAST = '99/000099.png'  # to read it kills the first worker that does
 PROGRAM = """
 import os, signal, sys, time
@@ -58,26 +64,22 @@ def words_of(process):
     except psutil.Error: return ''
 
 
-class Scoring:
-    "A command that scores, as a process of its own."
+class Program:
+    "A Python program, as a process of its own."
 
     def __init__(self, *words):
         self.log = tempfile.TemporaryFile('w+', encoding='utf-8')
         said = dict(stdout=self.log, stderr=subprocess.STDOUT)
-        env = os.environ | dict(PYTHONPATH='', RAY_ADDRESS='')
         words = [sys.executable, *map(str, words)]
-        self.process = subprocess.Popen(words, env=env, **said)
+        self.process = subprocess.Popen(words, env=os.environ | ENV, **said)
 
     def family(self):
         try: return psutil.Process(self.process.pid).children(recursive=True)
         except psutil.Error: return []
 
-    def workers(self): return [p for p in self.family() if 'Map' in words_of(p)]
-
-    def writers(self):
-        "All that can write: not the agents, which stay for a minute."
-        words = [(p, words_of(p)) for p in self.family()]
-        return [p for p, said in words if 'ray::' in said and 'Agent' not in said]
+    def said(self):
+        self.log.seek(0)
+        return self.log.read()[-5000:]
 
     def wait_until(self, ready):
         end = time.monotonic() + LIMIT
@@ -86,12 +88,43 @@ class Scoring:
             assert time.monotonic() < end, self.said()
             time.sleep(.02)
 
-    def said(self):
-        self.log.seek(0)
-        return self.log.read()[-5000:]
+
+@pytest.fixture(scope='module')
+def ray():
+    "A running Ray. It gives itself 30 s to start: on a busy machine it may fail."
+    words = '--head', '--block', '--port=0', '--include-dashboard=0', '--num-cpus=2'
+    for tries_left in reversed(range(5)):
+        program = Program('-m', 'ray.scripts.scripts', 'start', *words)
+        try:
+            program.wait_until(lambda p=program: ADDRESS.search(p.said()))
+            yield program
+            break
+        except AssertionError:
+            print(program.said())
+            if not tries_left: raise
+        finally:
+            for process in program.family():
+                with suppress(psutil.NoSuchProcess): process.kill()
+            program.process.kill()
+
+
+class Scoring(Program):
+    "A command that scores on a running Ray."
+
+    def __init__(self, ray, *words):
+        address = ADDRESS.search(ray.said())[1]
+        super().__init__(*words, '--cluster', address)
+        self.ray = ray
+
+    def workers(self): return [p for p in self.ray.family() if 'Map' in words_of(p)]
+
+    def writers(self):
+        "All that can write: Ray's own helpers stay."
+        return [p for p in self.ray.family()
+                if re.search('ray::(Map|Write|IDLE)', words_of(p))]
 
     def kill(self):
-        "Kill what the user started. What Ray started ends by itself."
+        "Kill what the user started. Ray ends what worked for it."
         writers = self.writers()
         self.process.kill()
         self.process.wait()
@@ -130,7 +163,7 @@ def plain_loop(folder):
 def parts_of(result): return set(result.glob('model=linear/*.parquet'))
 
 
-def test_killed(tmp_path):
+def test_killed(tmp_path, ray):
     "The driver is killed, and then a worker: each file has one row."
     folder, result, program = tmp_path/'in', tmp_path/'out', tmp_path/'program.py'
     fill(folder, 600)
@@ -138,7 +171,7 @@ def test_killed(tmp_path):
     program.write_text(PROGRAM.format(what=WAITS.format(place=tmp_path)))
     words = folder, result, '--part', 20
 
-    run = Scoring(program, *words)
+    run = Scoring(ray, program, *words)
     run.wait_until(lambda: len(parts_of(result)) > 2)
     run.kill()
     kept = {path: path.read_bytes() for path in parts_of(result)}
@@ -148,13 +181,13 @@ def test_killed(tmp_path):
     note.write_text('not ours')
 
     (tmp_path/'go').touch()
-    said = Scoring(program, *words).done()
+    said = Scoring(ray, program, *words).done()
     assert (tmp_path/'shot').exists()
     assert not half.exists() and note.exists()
     assert kept.items() <= {p: p.read_bytes() for p in parts_of(result)}.items()
     before = sum(parquet.read_metadata(path).num_rows for path in kept)
     assert f'Files: 608, {before} of them scored before.' in said
-    said = Scoring('-m', 'mnist_nbdev.cluster', *words).done()
+    said = Scoring(ray, '-m', 'mnist_nbdev.cluster', *words).done()
     assert 'Files: 608, 608 of them scored before.' in said
 
     note.unlink()
@@ -168,12 +201,12 @@ def test_killed(tmp_path):
 
 
 @pytest.mark.slow
-def test_deadly(tmp_path):
+def test_deadly(tmp_path, ray):
     "Files that kill each worker that reads them are named, and all others scored."
     folder, result, program = tmp_path/'in', tmp_path/'out', tmp_path/'program.py'
     fill(folder, 300)
     program.write_text(PROGRAM.format(what=DIES))
-    Scoring(program, folder, result, '--part', 20).done()
+    Scoring(ray, program, folder, result, '--part', 20).done()
     rows = rows_of(result)
     dead = [row for row in rows if row['error'] == cluster._LOST]
     assert [row['file'] for row in dead] == DEADLY
@@ -188,7 +221,7 @@ def memory(run):
 
 
 @pytest.mark.slow
-def test_many(tmp_path):
+def test_many(tmp_path, ray):
     "20,000 files, killed twice on the way: a plain loop's rows, and flat memory."
     folder, result, held = tmp_path/'in', tmp_path/'out', []
     fill(folder, 20_000)
@@ -197,10 +230,10 @@ def test_many(tmp_path):
     def scored(): return 250*len(parts_of(result))
 
     for kill_at in (5000, 10_000):
-        run = Scoring(*command)
+        run = Scoring(ray, *command)
         run.wait_until(lambda at=kill_at: scored() >= at)
         run.kill()
-    began, run = time.monotonic(), Scoring(*command)
+    began, run = time.monotonic(), Scoring(ray, *command)
     while run.process.poll() is None:
         try: held.append((scored(), round(memory(run))))
         except psutil.Error: pass

@@ -14,14 +14,15 @@ import json
 import os
 import re
 import shutil
-import struct
 from pathlib import Path
 
+import numpy as np
 import tinycss2
 import yaml
 from fontTools import subset
 from nbdev.config import get_config
 from nbdev.serve import proc_nbs
+from PIL import Image
 from py_mini_racer import MiniRacer
 from smalldocs import layout
 from smalldocs.config import load
@@ -125,15 +126,49 @@ def typeset(text, katex):
     return re.sub(MATHS, draw, text, flags=re.S)
 
 
+def gap(picture):
+    "Where a wide picture of several panels can be cut: a white gap near its middle."
+    white = (np.asarray(picture.convert('L')) >= 250).all(0)
+    edges = np.flatnonzero(np.diff(white, prepend=False, append=False))
+    gaps = edges.reshape(-1, 2).tolist()
+    for near in (.05, .18):
+        found = [g for g in gaps if abs(sum(g)/2/len(white) - .5) < near]
+        if found: return sum(max(found, key=lambda g: g[1] - g[0]))//2
+    return None
+
+
+def source(path, tag='img', more=''):
+    "A tag for a picture, with the room that it takes."
+    with Image.open(path) as picture: width, height = picture.size
+    name = 'src' if tag == 'img' else 'srcset'
+    place = f'{name}="{path.parent.name}/{path.name}"'
+    return f'<{tag} {place} width="{width}" height="{height}" {more}>'
+
+
+def for_phones(path):
+    "A tag for a wide picture whose halves stand one above the other; or nothing."
+    with Image.open(path) as picture: wide = picture.copy()
+    width, height = wide.size
+    at = gap(wide) if width > max(480, 1.9*height) else None
+    if not at: return ''
+    halves = wide.crop((0, 0, at, height)), wide.crop((at, 0, width, height))
+    tall = wide.resize((max(at, width - at), 2*height))
+    tall.paste(wide.getpixel((at, 0)), (0, 0, *tall.size))
+    for i, half in enumerate(halves): tall.paste(half, (0, i*height))
+    path = path.with_stem(f'{path.stem}_tall')
+    tall.save(path, optimize=True)
+    return source(path, 'source', 'media="(max-width: 575.98px)"')
+
+
 def unpacked(text, pictures):
     "Name the pictures in place of spelling them out: each comes when its reader does."
     def name(match):
-        path = pictures.get(base64.b64decode(match[1]))
+        before, data, after = match.groups()
+        path = pictures.get(base64.b64decode(data))
         if not path: return match[0]
-        width, height = struct.unpack('>II', path.read_bytes()[16:24])
-        place = f'{path.parent.name}/{path.name}'
-        return f'src="{place}" width="{width}" height="{height}" loading="lazy"'
-    return re.sub('src="data:image/png;base64,([^"]*)"', name, text)
+        image = source(path, more=f'loading="lazy" {before}{after}')
+        return f'<picture>{for_phones(path)}{image}</picture>'
+    return re.sub('<img ([^>]*)src="data:image/png;base64,([^"]*)"([^>]*)>', name, text)
 
 
 def plain(text):
