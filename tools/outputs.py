@@ -10,7 +10,6 @@ run and not compared. One that says `#| slow` is left out, as nbdev_test does, u
 What the outputs were made from is noted in `outputs.json`. The test of all outputs runs
 the notebooks where the note no longer holds.
 """
-import argparse
 import base64
 import io
 import json
@@ -29,6 +28,7 @@ import numpy as np
 from execnb.nbio import read_nb, write_nb
 from execnb.shell import CaptureShell
 from fastcore.xtras import working_directory
+from made import parser
 from nbdev.clean import clean_nb
 from PIL import Image
 from tqdm import tqdm
@@ -153,12 +153,11 @@ def is_noted(path):
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('notebooks', nargs='*', type=Path, help='default: all of them')
-    parser.add_argument('--update', action='store_true', help='store fresh outputs')
-    parser.add_argument('--slow', action='store_true', help='run the slow cells, too')
-    args = parser.parse_args()
+    usage = parser(__doc__)
+    usage.add_argument('notebooks', nargs='*', type=Path, help='default: all of them')
+    usage.add_argument('--update', action='store_true', help='store fresh outputs')
+    usage.add_argument('--slow', action='store_true', help='run the slow cells, too')
+    args = usage.parse_args()
     paths = [p.resolve() for p in args.notebooks] or sorted(ROOT.glob('nbs/*.ipynb'))
     workers = 1 if args.slow else 2  # slow cells are timed, and want the machine alone
     alone = dict(mp_context=get_context('spawn'), max_tasks_per_child=1)
