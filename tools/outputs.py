@@ -50,8 +50,8 @@ def cleaned(nb):
     return nb
 
 
-def run(path, slow=False):
-    "The notebook as it comes out when nbdev_test runs it, cleaned; raises if it fails."
+def run(path, slow=False, stop=True):
+    "The notebook as nbdev_test runs it, cleaned; where it fails it stops and raises."
     nb = read_nb(path)
     for cell in nb.cells:
         if cell.cell_type == 'code': cell.outputs = []
@@ -59,7 +59,7 @@ def run(path, slow=False):
     left_out = [cell for cell in nb.cells if says(cell, 'eval: false')
                 or says(cell, 'slow') and not slow]
     with working_directory(path.parent):
-        shell.run_all(nb, exc_stop=True, preproc=lambda cell: cell in left_out)
+        shell.run_all(nb, exc_stop=stop, preproc=lambda cell: cell in left_out)
     shell.user_ns.clear()  # gigabytes, where many notebooks run in a process
     for cell in nb.cells:  # pictures stand last, as in Jupyter
         cell.get('outputs', []).sort(key=lambda o: o['output_type'] == 'display_data')
