@@ -6,9 +6,9 @@
 __all__ = ['Wrong', 'exercise', 'check', 'numbers_in', 'compare', 'prove', 'student_edition']
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff04
+import argparse
 import json
 import re
-import sys
 from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
@@ -146,19 +146,26 @@ def student_edition(
     nbs: str | Path,  # folder of the chapters
     out: str | Path,  # zip file to write
 ) -> int:  # number of chapters in it
-    "Write the chapters without answers, and the widgets beside them, into a zip file."
-    paths = sorted(Path(nbs).glob('[0-9]*.ipynb'))
+    "Write the chapters without answers, and what they lead to, into a zip file."
     tell = '_exercises', '_checks'  # the answers
-    chapters = [path for path in paths if not path.stem.endswith(tell)]
-    if not chapters: raise ValueError(f'There are no chapters in {str(nbs)!r}.')
+    texts = {path.name: json.loads(path.read_text('utf-8'))
+             for path in sorted(Path(nbs).glob('[0-9]*.ipynb'))
+             if not path.stem.endswith(tell)}
+    if not texts: raise ValueError(f'There are no chapters in {str(nbs)!r}.')
+    for name, notebook in texts.items():
+        texts[name] = json.dumps(_for_students(notebook), indent=1, ensure_ascii=False)
     with ZipFile(out, 'w', ZIP_DEFLATED) as file:
-        for path in chapters:
-            notebook = _for_students(json.loads(path.read_text('utf-8')))
-            file.writestr(path.name, json.dumps(notebook, indent=1, ensure_ascii=False))
-        for path in sorted(Path(nbs).glob('widgets/*')):
-            file.write(path, f'widgets/{path.name}')
-    return len(chapters)
+        for name, text in texts.items(): file.writestr(name, text)
+        for part in ('notation.qmd', 'widgets/*', 'demo-images/*'):
+            for path in sorted(Path(nbs).glob(part)):
+                file.write(path, path.relative_to(nbs))
+    return len(texts)
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff32
 if __name__ == '__main__' and '__file__' in globals():
-    print(student_edition(*sys.argv[1:3]), 'chapters')
+    program = 'python -m mnist_nbdev.exercises'
+    parser = argparse.ArgumentParser(program, description=student_edition.__doc__)
+    parser.add_argument('nbs', help='folder of the chapters')
+    parser.add_argument('out', help='zip file to write')
+    try: print(student_edition(**vars(parser.parse_args())), 'chapters')
+    except (OSError, ValueError) as error: parser.error(str(error))

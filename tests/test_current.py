@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,8 +17,12 @@ from types import CodeType
 import nbformat
 import outputs
 import pytest
+import readme
 import yaml
 from helpers import NOTEBOOKS, ROOT
+
+from mnist_nbdev import checks  # noqa: F401  (it fills _CHECKS)
+from mnist_nbdev.exercises import _CHECKS
 
 MNIST = ROOT.parent/'shared'/'data'/'mnist'
 MODULES = sorted(path.stem for path in (ROOT/'mnist_nbdev').glob('[a-z]*.py'))
@@ -31,9 +36,8 @@ nbdev_clean()
 COMMANDS = {
     'ruff': '-m ruff check',
     'mypy': '-m mypy',
-    'README': 'tools/readme.py --check',
+    'README and minutes': 'tools/readme.py --check',
     'pins': 'tools/pins.py --check',
-    'minutes': 'tools/minutes.py --check',
     'linear weights': '-m mnist_nbdev.ship --check',  # a minute of training
     'data of widgets': 'tools/build_widgets.py --check',
     'bundled data': f'tools/build_data.py {MNIST} --check',
@@ -153,8 +157,17 @@ def test_imports_are_found():
 def test_sidebar_is_in_order():
     website = yaml.safe_load((ROOT/'_quarto.yml').read_text('utf-8'))['website']
     listed = re.findall(r'[\w-]+\.ipynb', json.dumps(website['sidebar']))
-    assert listed == ['index.ipynb', *(p.name for p in NOTEBOOKS if p.name[0] != 'i')]
-    assert [path.name for path in NOTEBOOKS if number(path) is None] == ['index.ipynb']
+    *chapters, _ = [path.name for path in NOTEBOOKS]  # the front page is the last
+    front = (ROOT/'nbs'/'index.ipynb').read_text('utf-8')
+    on_front = re.findall(r'- \d\d \[[^]]+\]\((\d\d_\w+\.ipynb)\)', front)
+    assert listed == ['index.ipynb', *on_front] == ['index.ipynb', *chapters]
+
+
+def test_every_exercise_is_counted():
+    "Minutes are told for as many exercises as there are checks."
+    minutes, told = readme.rule(), Counter()
+    for path in NOTEBOOKS: told[path.stem[3:]] = minutes(path)[1]//5
+    assert +told == Counter(name.split()[0] for name in _CHECKS)
 
 
 # ---- references

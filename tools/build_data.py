@@ -5,13 +5,14 @@
 The unpacked IDX files must have the SHA-256 sums of the original distribution.
 `--check` builds into memory and fails if the committed assets hold anything else.
 """
-import argparse
 import gzip
 import hashlib
 import io
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
+from made import parser, write
 
 ASSETS = Path(__file__).parents[1]/'mnist_nbdev'/'assets'
 SHA256 = {  # of the unpacked files, as first distributed by LeCun, Cortes and Burges
@@ -49,32 +50,28 @@ def pack(splits, digit):
     return buffer.getvalue()
 
 
-def contents(npz):
-    "The arrays in an npz's bytes, to compare two of them whatever zlib packed them."
-    with np.load(io.BytesIO(npz)) as arrays:
-        return {name: arrays[name] for name in arrays.files}
-
-
-def same(a, b):
-    return a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
-
-
-if __name__ == '__main__':
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('folder', type=Path, help='holds the four *-ubyte.gz files')
-    parser.add_argument('--check', action='store_true', help='compare only')
-    args = parser.parse_args()
+def files(folder):
+    "Each asset, and its bytes."
     splits = {
-        split: [read_idx(args.folder, f'{prefix}-{kind}')
+        split: [read_idx(folder, f'{prefix}-{kind}')
                 for kind in ('images-idx3-ubyte', 'labels-idx1-ubyte')]
         for split, prefix in (('train', 'train'), ('valid', 't10k'))
     }
-    for digit in range(10):
-        path, built = ASSETS/f'mnist-{digit}.npz', pack(splits, digit)
-        if not args.check: path.write_bytes(built)
-        fresh = contents(built)
-        if not same(fresh, contents(path.read_bytes())):
-            raise SystemExit(f'{path.name} does not hold what MNIST holds')
-        counts = [len(fresh[split]) for split in splits]
-        print(f'{path.name}: {counts[0]:,} + {counts[1]:,} images')
+    for digit in range(10): yield ASSETS/f'mnist-{digit}.npz', pack(splits, digit)
+
+
+def contents(npz):
+    "The arrays in an npz's bytes, to compare two of them whatever zlib packed them."
+    with ZipFile(io.BytesIO(npz)) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def same(a, b): return contents(a) == contents(b)
+
+
+if __name__ == '__main__':
+    usage = parser(__doc__)
+    usage.add_argument('folder', type=Path, help='holds the four *-ubyte.gz files')
+    usage.add_argument('--check', action='store_true', help='compare only')
+    args = usage.parse_args()
+    write(files(args.folder), args.check, same)

@@ -9,13 +9,13 @@ digits.bin     threes and sevens, 784 bytes each, deflated: first the training i
 drawings.json  100 drawings as strokes of a pen, in pixels of a pad of 140: validation
                digits, traced along the middle of their ink
 """
-import argparse
 import json
 import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
+from made import parser, write
 from skimage.measure import approximate_polygon
 from skimage.morphology import skeletonize
 from torch.nn.functional import interpolate
@@ -115,27 +115,19 @@ def drawings(s):
 
 
 def files():
-    "Every file, by name, as bytes."
+    "Every file, and its bytes."
     s = load_sample()
-    return linear() | network() | digits(s) | drawings(s)
+    made = linear() | network() | digits(s) | drawings(s)
+    return [(HERE/name, data) for name, data in made.items()]
 
 
-def differs(name, data):
-    "Whether a committed file holds something else; deflated bytes may differ."
-    stored = (HERE/name).read_bytes()
-    if name.endswith('.bin'): return zlib.decompress(stored) != zlib.decompress(data)
-    return stored != data
+def same(a, b):
+    "Whether two files hold the same; deflated bytes may differ."
+    if a[:1] == b'x': a, b = zlib.decompress(a), zlib.decompress(b)
+    return a == b
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--check', action='store_true',
-                        help='compare with the committed files instead of writing them')
-    if parser.parse_args().check:
-        found = [name for name, data in files().items() if differs(name, data)]
-        if found: raise SystemExit(f'Not what this writes: {", ".join(found)}')
-    else:
-        for name, data in files().items():
-            (HERE/name).write_bytes(data)
-            print(f'{name}: {len(data):,} bytes')
+    usage = parser(__doc__)
+    usage.add_argument('--check', action='store_true', help='compare only')
+    write(files(), usage.parse_args().check, same)

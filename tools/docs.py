@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from nbdev.config import get_config
 from nbdev.serve import proc_nbs
 from PIL import Image
 from py_mini_racer import MiniRacer
-from smalldocs import layout
+from smalldocs import highlight, layout
 from smalldocs.config import load
 from smalldocs.site import Site
 
@@ -75,6 +76,11 @@ class NbdevSite(Site):
         "Keep the page for lost readers out of the search and the site map."
         return page.out.name == '404.html' or super().hidden(page)
 
+    def llms_copy(self, page):
+        "Write a page as Markdown, with the sentence of each widget."
+        text, files = super().llms_copy(page)
+        return re.sub(WIDGET, r'\1', text, flags=re.S), files
+
 
 def check_settings(cfg):
     "Stop where _quarto.yml and settings.ini disagree."
@@ -88,9 +94,7 @@ def check_settings(cfg):
         'repo-subdir': cfg.nbs_path.name,
     }
     for key, value in expected.items():
-        if web[key] != value:
-            found = web[key]
-            raise SystemExit(f'_quarto.yml: website.{key} is {found!r}, not {value!r}')
+        if web[key] != value: raise SystemExit(f'_quarto.yml: {key} is not {value!r}')
 
 
 def at_home(text, home, shown):
@@ -107,7 +111,7 @@ def at_home(text, home, shown):
 def process(cfg):
     "Let nbdev make _proc/ afresh, with links for names and headings for exports."
     with contextlib.chdir(cfg.nbs_path):
-        proc = proc_nbs(force=True)
+        proc = proc_nbs(force=True, n_workers=0)  # each would import PyTorch
     pages = {path: path.read_text('utf-8') for path in proc.rglob('*.ipynb')}
     calls = [re.findall(r'show_doc\(([\w.]+)', text) for text in pages.values()]
     shown = {name.lower() for names in calls for name in names}
@@ -186,16 +190,16 @@ def sections(text, name):
     head = r'<h[2-4][^>]*data-anchor-id="([^"]*)"[^>]*>(.*?)</h[2-4]>'
     terms = r'<strong>.*?</strong>|description">.*?</'
     parts = ['', '', *re.split(head, body, flags=re.S)]
-    known = ''
+    known = set()
     for anchor, section, part in zip(parts[::3], parts[1::3], parts[2::3]):
         prose = plain(re.sub(r'<(pre|table|details).*?</\1>', ' ', part, flags=re.S))
-        known += prose
+        known |= {*re.findall(r'\w+', prose)}
         words = dict.fromkeys(re.findall(r'[^\W\d]\w{7,}', plain(part)))
-        new = ' '.join(word for word in words if word not in known)
-        known += new
+        new = [word for word in words if word not in known]
+        known |= {*new}
         href = f'{name}#{anchor}'.strip('#')
-        told = plain(' '.join(re.findall(terms, part, re.S)))
-        yield href, title, plain(section), told, prose, new
+        explained = plain(' '.join(re.findall(terms, part, re.S)))
+        yield href, title, plain(section), explained, prose, ' '.join(new)
 
 
 def used(selector, names):
@@ -207,79 +211,74 @@ def used(selector, names):
 def needed(css, names):
     "The rules of a style sheet for what the pages have."
     for rule in tinycss2.parse_rule_list(css, skip_comments=True, skip_whitespace=True):
-        if rule.type == 'at-rule' and rule.at_keyword != 'media':
-            yield rule.serialize()
-            continue
         head = tinycss2.serialize(rule.prelude).strip()
-        if rule.type == 'at-rule':
-            head, rules = f'@media {head}', ''.join(needed(rule.content, names))
-        else:
+        if rule.type == 'qualified-rule':
             selectors = re.split(r',(?![^(]*\))', head)
             head = ','.join(one for one in selectors if used(one, names))
             rules = tinycss2.serialize(rule.content).strip()
-        if head and rules: yield f'{head}{{{rules}}}'
+            if head and rules: yield f'{head}{{{rules}}}'
+        elif rule.at_keyword == 'media':
+            rules = ''.join(needed(rule.content, names))
+            if rules: yield f'@media {head}{{{rules}}}'
+        else:
+            yield rule.serialize()
 
 
-def thin(path, letters):
-    "Keep of a font the letters that pages show."
-    options = subset.Options(flavor='woff2')
-    font = subset.load_font(path, options)
-    thinner = subset.Subsetter(options)
-    thinner.populate(text=letters)
-    thinner.subset(font)
-    subset.save_font(font, path, options)
-
-
-def slim(out, seen):
-    "Keep of styles and fonts what the pages, as `seen`, make use of."
+def slim(out, pages):
+    "Keep of styles and fonts what the pages make use of."
     libs = out/'site_libs'
     for name in ('bootstrap', 'fuse', 'katex/contrib'): shutil.rmtree(libs/name)
     for name in ('katex.min.js', 'slate.min.css', '*.woff'):
         for path in libs.rglob(name): path.unlink()
     scripts = [path.read_text('utf-8') for path in out.rglob('*.js')]
-    scripts += re.findall('<script>.*?</script>', seen, re.S)
-    said = re.findall('(?:class|id)="?([^">]*)', seen) + scripts
-    names = set(re.findall(r'[\w-]+', ' '.join(said)))
+    scripts += re.findall('<script>.*?</script>', pages, re.S)
+    attributes = re.findall('(?:class|id)="?([^">]*)', pages)
+    names = set(re.findall(r'[\w-]+', ' '.join(attributes + scripts)))
+    letters = {*pages}
     for path in (*libs.rglob('*.css'), out/'styles.css'):
         css = ''.join(needed(path.read_text('utf-8'), names))
         css = re.sub(OTHER_FONTS, '', css)
         path.write_text(css, 'utf-8')
-        seen += css  # it writes the letters of icons
-    for path in libs.rglob('*.woff2'): thin(path, ''.join({*seen}))
+        letters |= {*css}  # those of icons
+    text = ''.join(letters)
+    for path in map(str, libs.rglob('*.woff2')):
+        subset.main([path, f'--text={text}', '--flavor=woff2', f'--output-file={path}'])
+
+
+def mended(text, name, cfg):
+    "A page with names for its parts, and without scripts that it has no use for."
+    text = re.sub(DROPPED, '', text)
+    for old, new in MENDED.items(): text = text.replace(old, new)
+    address = f'{cfg.doc_host}{cfg.doc_baseurl}/{name}'
+    text = text.replace('class="widget"', f'class="widget" data-address="{address}"')
+    if name != '404.html': return text
+    text = text.replace('href="#', 'href="404.html#')  # it is shown at any address
+    return text.replace('<head>', f'<head><base href="{cfg.doc_baseurl}/">')
 
 
 def finish(out, cfg):
-    "Draw what can be drawn now, drop what no page needs, and name the parts of pages."
+    "Draw what can be drawn now, and drop what no page needs."
     libs = out/'site_libs'
     shutil.move(out/'katex', libs)
     shutil.copy(cfg.nbs_path/'search.js', libs)
+    pages = {path: mended(path.read_text('utf-8'), path.name, cfg)
+             for path in sorted(out.glob('*.html'))}
+    rows = [row for path in pages if path.name != '404.html'
+            for row in sections(pages[path], path.name)]
+    index = json.dumps(rows, ensure_ascii=False, separators=',:')
+    (out/'search.json').write_text(index, 'utf-8')
     katex = MiniRacer()
     katex.eval((libs/'katex'/'katex.min.js').read_text('utf-8') + '; 0')
     pictures = {path.read_bytes(): path for path in out.glob('*_files/*.png')}
-    known, seen = [], ''
-    for path in out.rglob('*.llms.md'):  # of a widget keep the sentence
-        text = re.sub(WIDGET, r'\1', path.read_text('utf-8'), flags=re.S)
-        path.write_text(text, 'utf-8')
-    for path in sorted(out.glob('*.html')):
-        text = re.sub(DROPPED, '', path.read_text('utf-8'))
-        for old, new in MENDED.items(): text = text.replace(old, new)
-        if path.name == '404.html':
-            text = text.replace('href="#', 'href="404.html#')
-            text = text.replace('<head>', f'<head><base href="{cfg.doc_baseurl}/">')
-        else:
-            known += sections(text, path.name)
-        address = f'data-address="{cfg.doc_host}{cfg.doc_baseurl}/{path.name}"'
-        text = text.replace('class="widget"', f'class="widget" {address}')
-        text = typeset(unpacked(text, pictures), katex)
-        path.write_text(text, 'utf-8')
-        seen += text
-    index = json.dumps(known, ensure_ascii=False, separators=',:')
-    (out/'search.json').write_text(index, 'utf-8')
-    slim(out, seen)
+    for path, text in pages.items():
+        pages[path] = typeset(unpacked(text, pictures), katex)
+        path.write_text(pages[path], 'utf-8')
+    slim(out, ''.join(pages.values()))
 
 
 def build():
     "Build the site, and return what smalldocs warned of."
+    highlight.css_class = cache(highlight.css_class)  # it is asked 200,000 times
     cfg = get_config()
     check_settings(cfg)
     site = NbdevSite(load(process(cfg)), quiet=True)

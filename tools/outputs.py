@@ -10,7 +10,6 @@ run and not compared. One that says `#| slow` is left out, as nbdev_test does, u
 What the outputs were made from is noted in `outputs.json`. The test of all outputs runs
 the notebooks where the note no longer holds.
 """
-import argparse
 import base64
 import io
 import json
@@ -29,6 +28,7 @@ import numpy as np
 from execnb.nbio import read_nb, write_nb
 from execnb.shell import CaptureShell
 from fastcore.xtras import working_directory
+from made import parser
 from nbdev.clean import clean_nb
 from PIL import Image
 from tqdm import tqdm
@@ -50,8 +50,8 @@ def cleaned(nb):
     return nb
 
 
-def run(path, slow=False):
-    "The notebook as it comes out when nbdev_test runs it, cleaned; raises if it fails."
+def run(path, slow=False, stop=True):
+    "The notebook as nbdev_test runs it, cleaned; where it fails it stops and raises."
     nb = read_nb(path)
     for cell in nb.cells:
         if cell.cell_type == 'code': cell.outputs = []
@@ -59,7 +59,7 @@ def run(path, slow=False):
     left_out = [cell for cell in nb.cells if says(cell, 'eval: false')
                 or says(cell, 'slow') and not slow]
     with working_directory(path.parent):
-        shell.run_all(nb, exc_stop=True, preproc=lambda cell: cell in left_out)
+        shell.run_all(nb, exc_stop=stop, preproc=lambda cell: cell in left_out)
     shell.user_ns.clear()  # gigabytes, where many notebooks run in a process
     for cell in nb.cells:  # pictures stand last, as in Jupyter
         cell.get('outputs', []).sort(key=lambda o: o['output_type'] == 'display_data')
@@ -153,12 +153,11 @@ def is_noted(path):
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('notebooks', nargs='*', type=Path, help='default: all of them')
-    parser.add_argument('--update', action='store_true', help='store fresh outputs')
-    parser.add_argument('--slow', action='store_true', help='run the slow cells, too')
-    args = parser.parse_args()
+    usage = parser(__doc__)
+    usage.add_argument('notebooks', nargs='*', type=Path, help='default: all of them')
+    usage.add_argument('--update', action='store_true', help='store fresh outputs')
+    usage.add_argument('--slow', action='store_true', help='run the slow cells, too')
+    args = usage.parse_args()
     paths = [p.resolve() for p in args.notebooks] or sorted(ROOT.glob('nbs/*.ipynb'))
     workers = 1 if args.slow else 2  # slow cells are timed, and want the machine alone
     alone = dict(mp_context=get_context('spawn'), max_tasks_per_child=1)

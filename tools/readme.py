@@ -1,14 +1,17 @@
-"""Write README.md: its front matter (for Hugging Face Spaces), then nbs/index.ipynb.
+"""Write how long each chapter takes, and README.md from nbs/index.ipynb.
 
     python tools/readme.py [--check]
 
-Links are absolute, so that they work on GitHub, on the Space and on the package index.
+The minutes stand at the head of a chapter, and in the list of index.ipynb; the rule is
+in that page, in the cell that defines `minutes`. README.md begins with its front matter
+(for Hugging Face Spaces). Its links are absolute, so that they work on GitHub, on the
+Space and on the package index.
 """
-import argparse
 import re
 from pathlib import Path
 
 import nbformat
+from made import parser, replaced, write
 from nbconvert import MarkdownExporter
 from nbdev.config import get_config
 from nbdev.doclinks import NbdevLookup
@@ -16,8 +19,33 @@ from nbdev.process import extract_directives
 
 CFG = get_config()
 ROOT = Path(CFG.config_path)
+INDEX = CFG.nbs_path/'index.ipynb'
 SITE = f'{CFG.doc_host}{CFG.doc_baseurl}/'
 FILES = 'index_files'
+HEAD = r'("\*Chapter \d\d[^:"]*:) .*? (You will be able to )'
+UNTIMED = '39_exercises', '40_checks'  # for teachers, and to look things up
+
+
+def rule():
+    "The function of index.ipynb that counts minutes."
+    cells = (cell.source for cell in nbformat.read(INDEX, 4).cells)
+    names = {}
+    exec(next(source for source in cells if '\ndef minutes(' in source), names)
+    return names['minutes']
+
+
+def timed():
+    "The chapters and the index, with the minutes that they take."
+    minutes, index = rule(), None
+    for path in sorted(CFG.nbs_path.glob('[0-9]*.ipynb')):
+        if path.stem in UNTIMED: continue
+        read, exercises = minutes(path)
+        listed = rf'(\({path.name}\)), \d+ minutes:'
+        index = replaced(INDEX, listed, rf'\1, {read} minutes:', index)
+        time = f'{read} minutes to read'
+        if exercises: time += f', {exercises} for the exercises'
+        yield path, replaced(path, HEAD, rf'\1 {time}. \2').encode()
+    yield INDEX, index.encode()
 
 
 def at_site(text):
@@ -52,7 +80,7 @@ def readable(cell):
 
 def body():
     "The README below its front matter, and its pictures by name."
-    nb = nbformat.read(CFG.nbs_path/'index.ipynb', 4)
+    nb = nbformat.read(INDEX, 4)
     nb.metadata.language_info = {'name': 'python'}
     nb.cells = [cell for cell in map(readable, nb.cells) if cell is not None]
     outputs = [o for c in nb.cells if c.cell_type == 'code' for o in c.outputs]
@@ -66,24 +94,17 @@ def body():
     return re.sub(r'\n{3,}', '\n\n', text).strip() + '\n', resources['outputs']
 
 
-def stale(name, data):
-    return not (ROOT/name).is_file() or (ROOT/name).read_bytes() != data
+def readme():
+    "README.md and its pictures, from the index as it is by then."
+    text, pictures = body()
+    path = ROOT/'README.md'
+    front = re.match(r'---\n.*?\n---\n', path.read_text('utf-8'), re.S)[0]
+    yield path, f'{front}\n{text}'.encode()
+    for name, data in pictures.items(): yield ROOT/name, data
 
 
 if __name__ == '__main__':
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--check', action='store_true', help='fail if out of date')
-    args = parser.parse_args()
-    readme = ROOT/'README.md'
-    old = readme.read_text('utf-8')
-    text, pictures = body()
-    new = re.match(r'---\n.*?\n---\n', old, re.S).group() + '\n' + text
-    if args.check:
-        if new != old or any(stale(*picture) for picture in pictures.items()):
-            raise SystemExit('README.md is out of date: run python tools/readme.py')
-    else:
-        readme.write_text(new, 'utf-8')
-        for name, data in pictures.items():
-            (ROOT/name).parent.mkdir(exist_ok=True)
-            (ROOT/name).write_bytes(data)
+    usage = parser(__doc__)
+    usage.add_argument('--check', action='store_true', help='fail if out of date')
+    check = usage.parse_args().check
+    for files in (timed(), readme()): write(files, check)
