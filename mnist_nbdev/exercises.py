@@ -9,11 +9,13 @@ __all__ = ['Wrong', 'exercise', 'check', 'numbers_in', 'compare', 'prove', 'stud
 import argparse
 import json
 import re
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Callable, Sequence, Set, ValuesView
+from copy import deepcopy
+from functools import partial, wraps
 from importlib import import_module
 from pathlib import Path
-from types import FunctionType
+from traceback import walk_tb
+from types import FunctionType, MethodType
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -43,13 +45,20 @@ def _dots(value: Any) -> bool:
     return value is ... or isinstance(value, (list, tuple)) and any(map(_dots, value))
 
 def _filled(function: Callable) -> Callable:
-    "The same function, but it says so where it gives nothing back."
+    "The same function, on copies; it says so where it gives nothing back."
     @wraps(function)
     def asked(*given, **named):
-        value = function(*given, **named)
+        value = function(*deepcopy(given), **named)
         if value is not None and not _dots(value): return value
         raise Wrong('It gives nothing back yet: put your code in place of the dots.')
     return asked
+
+def _place(error: Exception, answer: Any) -> str:
+    "The line of the reader's code in which it stopped, if we know it."
+    file = getattr(getattr(answer, '__code__', None), 'co_filename', None)
+    lines = [line for frame, line in walk_tb(error.__traceback__)
+             if frame.f_code.co_filename == file]
+    return f' in line {lines[-1]}' if lines else ''
 
 def _why(name: str, answer: Any) -> str | None:
     "What is wrong with an answer, in a sentence; None if it is right."
@@ -57,13 +66,16 @@ def _why(name: str, answer: Any) -> str | None:
     if name not in _CHECKS:
         raise ValueError(f'There is no exercise {name!r}; there are {[*_CHECKS]}.')
     if _dots(answer): return 'Put your answer in the place of the three dots.'
-    if isinstance(answer, FunctionType): answer = _filled(answer)
-    try: return _CHECKS[name](answer)
+    made = isinstance(answer, (FunctionType, MethodType, partial))
+    try:
+        with torch.random.fork_rng(devices=[]):  # the reader's own stays as it is
+            return _CHECKS[name](_filled(answer) if made else answer)
     except Wrong as why: return str(why)
     except Exception as error:  # of the reader's code, whatever it does
         if 'not callable' in str(error) and not callable(answer):
             return 'Hand over the function itself, without calling it.'
-        return f'Your answer stopped with {type(error).__name__}: {error}'
+        where = _place(error, answer)
+        return f'Your answer stopped{where} with {type(error).__name__}: {error}'
 
 def check(
     name: str,  # of the exercise: 'sgd 1' is the first one of sgd.html
@@ -78,15 +90,19 @@ def check(
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff13
 def numbers_in(
-    answer: Any,  # numbers: one, a list, an array, a tensor, or a dict of them
+    answer: Any,  # numbers: one, a list, an array, a tensor, a dict or a set
 ) -> Tensor:  # float64
     "The numbers of an answer."
     if callable(answer): raise Wrong('This is a function. Hand over its result.')
-    if isinstance(answer, dict): answer = [*answer.values()]
+    if isinstance(answer, dict): answer = answer.values()
+    if isinstance(answer, (list, tuple, Set, ValuesView)):
+        answer = [numbers_in(part).tolist() for part in answer]
     try: return torch.as_tensor(answer, dtype=torch.float64).detach()
-    except (TypeError, ValueError) as error:
-        if not re.search(r'\bstr\b', str(error)): raise
-        raise Wrong('These are words; the question asks for numbers.') from None
+    except (TypeError, ValueError, RuntimeError):
+        what = f'This is a {type(answer).__name__}'
+        if isinstance(answer, str): what = 'These are words'
+        if isinstance(answer, list): what = 'These are rows of unequal lengths'
+        raise Wrong(f'{what}; the question asks for numbers.') from None
 
 def _same(a: Tensor, b: Tensor, rtol: float) -> bool:
     "Whether two tensors hold the same numbers. One number may stand in brackets."
@@ -123,7 +139,8 @@ def prove(
     for answer in right:
         assert (why := _why(name, answer)) is None, f'{name} refuses: {why}'
     for words, answer in wrong.items():
-        assert words in (why := str(_why(name, answer))), f'{name}, {words!r}: {why}'
+        why = _why(name, answer)
+        assert why and words in why, f'{name}, {words!r}: {why}'
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff31
 _ANSWER = re.compile(r'^#\| code-summary: "(Answer|Test: the checks)', re.M)
