@@ -128,6 +128,8 @@ def _(centres):  # (n, 784) -> (n, 2)
 # %% ../nbs/40_checks.ipynb #1f2808e7
 @exercise('data 3')
 def _(shape):
+    if numbers_in(shape).shape == (5, 5):
+        return 'This is the comparison itself. What is its shape?'
     return compare(shape, (5, 5), {
         'PyTorch does not pair them one by one: that needs two equal shapes.': (5,),
         'It is not a column either. Each label meets each prediction.': (5, 1),
@@ -191,7 +193,8 @@ def _(errors):
     by_l1, right = counts.T
     return compare(errors, right, {
         'These are the errors with l1. Take l2.': by_l1,
-        'This is how many answers are right. Count the wrong ones.': 2038 - right,
+        'This is how many answers are right; or the two means are exchanged.':
+            2038 - right,
         'This is the share of errors. How many are they?': right/2038,
         'The question begins with one image of each class, and ends with all.':
             right.flip(0),
@@ -265,10 +268,12 @@ def _(train):  # seed -> params after 100 epochs
     if ends[0].shape != (3,):
         return 'Give back the three parameters at the end, not the loss or the way.'
     if all(end.equal(ends[0]) for end in ends):
-        return 'All seeds end at the same place. Let the seed shuffle the measurements.'
+        return 'All seeds end alike. Shuffle by the seed, and take batches of 5.'
     above = sum((X@end - y).square().mean() - least for end in ends)/5
+    if above < 1e-5: return 'They end at the best itself. Small batches only come near.'
     if above < .002: return None
-    if not above < 1e4: return 'It flies off. Train in rescaled time: with u, not t.'
+    if not above < 1e4:
+        return 'It flies off. Is there a minus before the step? Is it u, and not t?'
     why = f'The loss ends {above:.3g} above the best. '
     if .11 < above < .17: return why + ('So it does with a fixed rate of .1. Does the '
                                         'rate fall with each epoch?')
@@ -376,6 +381,8 @@ def _(broken):  # logits (n, 1), labels (n, 1) -> (n, 1)
 @exercise('train 1')
 def _(order):  # places of the training images
     order, y = numbers_in(order).round().long(), _sample().train_y[:, 0]
+    if order.numel() == 1:
+        return 'This is one number. Hand over the places of the images, `order`.'
     if order.ndim != 1:
         return (f'Its shape is {tuple(order.shape)}. Put all places into one row: '
                 'flatten() goes through them row by row.')
@@ -453,7 +460,9 @@ def _(errors):
         'These are 400 epochs for each, not 400 steps: with 2,000 of each class an '
         'epoch has 16 steps.': [few, _errors_with(200, 800), many],
         'Here each has the same number of epochs. With fewer images an epoch has '
-        'fewer steps.': [few, _errors_with(200, 50), many],
+        'fewer steps.': [found[0], _errors_with(200, 50), many],
+        'These are the 21 epochs of the recipe for each. With fewer images an epoch has '
+        'fewer steps.': [found[0], _errors_with(200, 42), many],
         'The images are not shuffled. That is one of the three repairs.':
             [few, _errors_with(200, shuffle=False), many],
         'This is the documented loss. The repaired recipe has the cross-entropy.':

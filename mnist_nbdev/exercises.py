@@ -50,7 +50,8 @@ def _filled(function: Callable) -> Callable:
     def asked(*given, **named):
         value = function(*deepcopy(given), **named)
         if value is not None and not _dots(value): return value
-        raise Wrong('It gives nothing back yet: put your code in place of the dots.')
+        raise Wrong('It gives nothing back yet. Put your code in place of the dots, and '
+                    'end it with return.')
     return asked
 
 def _place(error: Exception, answer: Any) -> str:
@@ -100,14 +101,20 @@ def numbers_in(
     try: return torch.as_tensor(answer, dtype=torch.float64).detach()
     except (TypeError, ValueError, RuntimeError):
         what = f'This is a {type(answer).__name__}'
-        if isinstance(answer, str): what = 'These are words'
+        if answer is None: what = 'There is nothing in it'
+        if isinstance(answer, str): what = 'These are words, in quotes'
         if isinstance(answer, list): what = 'These are rows of unequal lengths'
         raise Wrong(f'{what}; the question asks for numbers.') from None
 
 def _same(a: Tensor, b: Tensor, rtol: float) -> bool:
-    "Whether two tensors hold the same numbers. One number may stand in brackets."
-    if not b.ndim and a.numel() == 1: a = a.reshape(())
+    "Whether two tensors hold the same numbers. A row may stand in more brackets."
+    if b.ndim < 2 and a.shape != b.shape: a = a.squeeze()
     return a.shape == b.shape and torch.allclose(a, b, rtol=rtol, atol=1e-9)
+
+def _form(x: Tensor) -> str:
+    "The shape of numbers, in words if they are one or a row."
+    if x.ndim > 1: return f'the shape {tuple(x.shape)}'
+    return 'one number' if x.numel() == 1 else f'{len(x)} numbers'
 
 def compare(
     answer: Any,  # numbers, as `numbers_in` takes them
@@ -123,10 +130,8 @@ def compare(
     for why, value in (mistakes or {}).items():
         if _same(answer, numbers_in(value), rtol): return why
     if answer.shape == right.shape: return otherwise
-    this = 'This is one number'
-    if answer.ndim: this = f'Its shape is {tuple(answer.shape)}'
-    asked = shape or (tuple(right.shape) if right.ndim else 'one number')
-    return f'{this}. The question asks for {asked}.'
+    asked = shape or _form(right)
+    return f'Your answer has {_form(answer)}. The question asks for {asked}.'
 
 # %% ../nbs/39_exercises.ipynb #e0e0ff16
 def prove(
