@@ -6,12 +6,12 @@ import re
 import shutil
 import socket
 import subprocess
-import time
 from contextlib import ExitStack, suppress
 from itertools import count
 from urllib.request import Request, urlopen
 
 from helpers import PATIENCE
+from servers import free_port, wait_for
 from websockets.sync.client import connect
 
 BARE = 'user_pref("webgl.disabled", true);\n'  # as on a machine without a graphics card
@@ -34,10 +34,7 @@ class Browser:
 
     def until(self, script, seconds=20):
         "Wait until an expression in the page is true."
-        end = time.monotonic() + seconds*PATIENCE
-        while not self.evaluate(script):
-            assert time.monotonic() < end, f'never: {script}'
-            time.sleep(.1)
+        wait_for(lambda: self.evaluate(script), seconds, f'never: {script}')
 
     def press(self, element):
         "Press a button, named by a selector."
@@ -134,16 +131,15 @@ class WebKit(Browser):
 
     def driver(self, env):
         "Start WebKit's driver; the port that it listens on."
-        with socket.socket() as probe:
-            probe.bind(('127.0.0.1', 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         self.start('WebKitWebDriver', f'--port={port}', env=env)
-        end = time.monotonic() + 20*PATIENCE
-        while time.monotonic() < end:
+
+        def listens():
             with suppress(OSError), socket.create_connection(('127.0.0.1', port)):
-                return port
-            time.sleep(.1)
-        raise AssertionError('WebKitWebDriver does not listen')
+                return True
+
+        wait_for(listens, 20, 'WebKitWebDriver does not listen')
+        return port
 
     def ask(self, method, path, **body):
         "Send a command, and wait for its result."

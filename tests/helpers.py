@@ -25,7 +25,6 @@ NARROW = {'width': 360, 'height': 740}
 LOSSES = {loss.name: loss for loss in (mnist_loss, bce_loss)}
 AXE = files('axe_playwright_python').joinpath('axe.min.js').read_text('utf-8')
 LOOKS = (ROOT/'tests'/'looks.js').read_text('utf-8')
-TOO_WIDE = f'{LOOKS} looks.tooWide()'
 
 
 def watch(page, faults, known='^$'):

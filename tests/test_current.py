@@ -221,13 +221,10 @@ def test_public_names():
     assert sum(map(int, lines.split())) <= 160
 
 
-def test_imports_are_light():
-    script = 'import sys, ' + ', '.join(f'mnist_nbdev.{name}' for name in MODULES)
-    heavy = "print(*{'matplotlib', 'fastai', 'gradio', 'IPython'} & {*sys.modules})"
-    assert python(['-c', f'{script}; {heavy}']).split() == []
-
-
-def test_uploads_are_light():
-    heavy = "{'skimage.transform', 'scipy.ndimage', 'mnist_nbdev.predict'}"
-    script = f'import sys, mnist_nbdev.uploads; print(*{heavy} & {{*sys.modules}})'
-    assert python(['-c', script]).split() == []
+@pytest.mark.parametrize('modules, heavy', [
+    (MODULES, {'matplotlib', 'fastai', 'gradio', 'IPython'}),
+    (['uploads'], {'skimage.transform', 'scipy.ndimage', 'mnist_nbdev.predict'}),
+], ids=('all', 'uploads'))
+def test_imports_are_light(modules, heavy):
+    script = 'import sys, ' + ', '.join(f'mnist_nbdev.{name}' for name in modules)
+    assert python(['-c', f'{script}; print(*{heavy} & {{*sys.modules}})']).split() == []

@@ -2,25 +2,20 @@
 
 import io
 import json
-import os
 import re
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from base64 import b64encode
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 import pytest
 from helpers import PATIENCE, ROOT, STROKES, audit, places, press, press_keys, scribble
 from PIL import Image
 from playwright.sync_api import expect
+from servers import ask, post, serving, uploaded
 
 from mnist_nbdev.answer import answer
 from mnist_nbdev.data import ASSETS
@@ -39,30 +34,18 @@ OURS = r'File ".*/(app|mnist_nbdev/\w+)\.py"'  # Gradio prints tracebacks of its
 LEFT = 'starlette.requests.ClientDisconnect'  # a visitor left during an upload
 
 
-@pytest.fixture(scope='session')
-def demo():
-    "The address of app.py; it may print no traceback."
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        port = probe.getsockname()[1]
-    env = os.environ | {'GRADIO_SERVER_PORT': str(port)}
-    address = f'http://127.0.0.1:{port}/'
-    with tempfile.TemporaryFile('w+', encoding='utf-8') as said:
-        out = dict(stdout=subprocess.DEVNULL, stderr=said)
-        app = subprocess.Popen([sys.executable, 'app.py'], cwd=ROOT, env=env, **out)
-        end = time.monotonic() + 120*PATIENCE
-        while app.poll() is None and time.monotonic() < end:
-            with suppress(URLError):
-                urlopen(address)
-                break
-            time.sleep(.3)
-        yield address
-        app.terminate()
-        app.wait()
-        said.seek(0)
-        tracebacks = said.read().split('Traceback (most recent call last):')[1:]
+def untroubled(log):
+    "Whether there is no traceback of ours in it."
+    tracebacks = log.split('Traceback (most recent call last):')[1:]
     ours = [text for text in tracebacks if re.search(OURS, text)]
-    assert [text for text in ours if LEFT not in text] == []
+    return all(LEFT in text for text in ours)
+
+
+@pytest.fixture(scope='session')
+def demo(tmp_path_factory):
+    "The address of app.py."
+    folder = tmp_path_factory.mktemp('demo')
+    with serving(folder, 'app.py', fine=untroubled) as address: yield address
 
 
 # ---- what is sent
@@ -494,33 +477,13 @@ def test_other_browsers(demo, other_browser):
 # ---- a program
 
 
-def post(address, path, body, kind='application/json'):
-    "The status and text of an HTTP reply."
-    request = Request(f'{address}gradio_api/{path}', body, {'Content-Type': kind})
-    try:
-        with urlopen(request, timeout=60*PATIENCE) as reply:
-            return reply.status, reply.read().decode()
-    except HTTPError as error:
-        return error.code, error.read().decode()
-
-
-def upload(address, data, name='digit.png'):
-    "The path that an uploaded file has on the server."
-    what = f'Content-Disposition: form-data; name="files"; filename="{name}"'
-    form = b'--edge\r\n' + what.encode() + b'\r\n\r\n' + data + b'\r\n--edge--\r\n'
-    kind = 'multipart/form-data; boundary=edge'
-    status, text = post(address, 'upload', form, kind)
-    assert status == 200, text
-    return json.loads(text)[0]
-
-
-def ask(address, body, name='predict'):
+def call(address, body, name='predict'):
     "The answer of the API, or the sentence that it gives instead."
     status, text = post(address, f'call/{name}', body)
     if status != 200: return json.loads(text)['detail']
     event = json.loads(text)['event_id']
     url = f'{address}gradio_api/call/{name}/{event}'
-    with urlopen(url, timeout=60*PATIENCE) as reply:
+    with ask(url, timeout=60*PATIENCE) as reply:
         kind, data = reply.read().decode().split('\ndata: ')[-2:]
     reply = json.loads(data)
     return reply[0] if kind.endswith('complete') else reply['error']
@@ -528,14 +491,14 @@ def ask(address, body, name='predict'):
 
 def asked(address, data, name='digit.png'):
     "The answer to an uploaded file."
-    body = json.dumps({'data': [file(upload(address, data, name))]})
-    return ask(address, body.encode())
+    body = json.dumps({'data': [file(uploaded(address, data, name))]})
+    return call(address, body.encode())
 
 
-def is_refused(ask, *args):
+def is_refused(way, *args):
     "Check that the reply is a sentence, comes soon, and tells nothing of the server."
     began = time.monotonic()
-    reply = ask(*args)
+    reply = way(*args)
     assert isinstance(reply, str) and len(reply) > 10
     assert 'Traceback' not in reply and 'root:' not in reply
     assert time.monotonic() - began < 5*PATIENCE
@@ -549,16 +512,16 @@ def test_hostile_file(demo, name):
 
 @pytest.mark.parametrize('name', MALFORMED)
 def test_malformed_request(demo, name):
-    body = MALFORMED[name].replace('PATH', upload(demo, GOOD)).encode('latin-1')
-    is_refused(ask, demo, body)
-    is_refused(ask, demo, body, 'no_such_name')
+    body = MALFORMED[name].replace('PATH', uploaded(demo, GOOD)).encode('latin-1')
+    is_refused(call, demo, body)
+    is_refused(call, demo, body, 'no_such_name')
 
 
 def looked(address, data):
     "What the page's own question about a file is answered, or the sentence instead."
-    components = json.loads(urlopen(f'{address}config').read())['components']
+    components = json.loads(ask(f'{address}config').read())['components']
     [sheet] = [part['id'] for part in components if part['type'] == 'html']
-    body = {'data': upload(address, data), 'component_id': sheet, 'fn_name': 'look',
+    body = {'data': uploaded(address, data), 'component_id': sheet, 'fn_name': 'look',
             'session_hash': 'crowd'}
     status, text = post(address, 'component_server', json.dumps(body).encode())
     assert status == 200, text

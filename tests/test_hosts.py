@@ -3,17 +3,14 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
-from urllib.error import HTTPError
-from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
-from helpers import PATIENCE, ROOT, STROKES, audit, scribble
+from helpers import PATIENCE, STROKES, audit, scribble
 from playwright.sync_api import expect
+from servers import ask, free_port, post, serving, upload, uploaded
 
 from mnist_nbdev.distributed import group
 from mnist_nbdev.read import MAX_BYTES
@@ -21,7 +18,6 @@ from mnist_nbdev.read import MAX_BYTES
 pytestmark = pytest.mark.xdist_group('hosts')
 NOT_OURS = 'This request is not of the form that "Use via API" describes'
 NOWHERE = 'nowhere.invalid'  # a name that leads to no machine
-ask = build_opener(ProxyHandler({})).open  # directly, whatever this machine has set
 HOST = """
 import os
 from fastapi import FastAPI
@@ -33,34 +29,6 @@ def proxy(): return os.environ.get('NO_PROXY')
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(('127.0.0.1', 0))
-        return str(probe.getsockname()[1])
-
-
-@contextmanager
-def serving(folder, *command, ready='share=True', **env):
-    "The address of a server that has said that it is ready; it has to end well."
-    port, log = free_port(), folder/'log'
-    env = {'GRADIO_SERVER_PORT': port, 'PYTHONUNBUFFERED': '1'} | env
-    env['PYTHONPATH'] = os.pathsep.join([str(ROOT), str(folder)])
-    command = [sys.executable, *(word.replace('PORT', port) for word in command)]
-    with log.open('w') as out:
-        both = dict(stdout=out, stderr=subprocess.STDOUT)
-        server = subprocess.Popen(command, cwd=ROOT, env=os.environ | env, **both)
-    try:
-        end = time.monotonic() + 120*PATIENCE
-        while ready not in log.read_text():
-            assert server.poll() is None and time.monotonic() < end, log.read_text()
-            time.sleep(.3)
-        yield f'http://127.0.0.1:{port}/'
-    finally:
-        server.terminate()
-        server.wait()
-    assert 'Traceback' not in log.read_text()
-
-
 PROXY = 'http://127.0.0.1:9'  # nobody listens there
 PROXIES = (
     dict(HTTP_PROXY=PROXY, HTTPS_PROXY=PROXY, no_proxy='example.org'),
@@ -68,26 +36,11 @@ PROXIES = (
 )
 
 
-def upload(address, data):
-    "The status and the text that come back for a file."
-    head = 'Content-Disposition: form-data; name="files"; filename="a.png"'
-    body = f'--x\r\n{head}\r\n\r\n'.encode() + data + b'\r\n--x--\r\n'
-    kind = {'Content-Type': 'multipart/form-data; boundary=x'}
-    return reply(Request(f'{address}gradio_api/upload', body, kind))
-
-
-def reply(request):
-    try: return 200, ask(request).read().decode()
-    except HTTPError as error: return error.code, error.read().decode()
-
-
 def test_shared_tmp(tmp_path):
     "Where /tmp/gradio is somebody else's: uploads are private, and go at the end."
     (tmp_path/'gradio').write_text('of another user')
     with serving(tmp_path, 'app.py', TMPDIR=str(tmp_path)) as address:
-        status, text = upload(address, b'a file')
-        [path] = json.loads(text)
-        assert status == 200 and path.startswith(str(tmp_path))
+        assert uploaded(address, b'a file').startswith(str(tmp_path))
         [private] = tmp_path.glob('demo-*')
         assert private.stat().st_mode & 0o077 == 0
     assert {p.name for p in tmp_path.iterdir()} <= {'gradio', 'log'}
@@ -101,8 +54,7 @@ def test_proxy(tmp_path, env):
     "The page needs none. And a folder that the user has named is used, and stays."
     own = tmp_path/'own'
     with serving(tmp_path, 'app.py', GRADIO_TEMP_DIR=str(own), **env) as address:
-        [path] = json.loads(upload(address, b'a file')[1])
-        assert path.startswith(str(own))
+        assert uploaded(address, b'a file').startswith(str(own))
     assert own.is_dir()
 
 
@@ -124,9 +76,7 @@ def test_mounted(tmp_path, visit):
         scribble(page.locator('[part=paper]'), *STROKES['7'], steps=1)
         expect(page.locator('[part=words]')).to_have_text('This is a 7.')
         assert upload(address, bytes(MAX_BYTES + 1000))[0] == 413
-        call = Request(f'{address}gradio_api/call/predict', b'{"data": 3}',
-                       {'Content-Type': 'application/json'})
-        status, text = reply(call)
+        status, text = post(address, 'call/predict', b'{"data": 3}')
         assert status == 422 and json.loads(text)['detail'].startswith(NOT_OURS)
     assert not [path for path in tmp_path.glob('demo-*/**/*') if path.is_file()]
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers import STROKES, TOO_WIDE, audit, maths, press, press_keys, says, scribble
+from helpers import STROKES, audit, look, maths, press, press_keys, says, scribble
 
 from mnist_nbdev.cli import mnist_train
 from mnist_nbdev.evaluate import wilson
@@ -22,7 +22,7 @@ STORED = f"JSON.parse(localStorage.getItem('{KEY}')).drawings"
 def warm(box):
     "Take twenty samples; what asks for them must be as sound as the result."
     narrow = box.page.viewport_size['width'] < 400
-    assert audit(box.page) + (box.page.evaluate(TOO_WIDE) if narrow else []) == []
+    assert audit(box.page) + (look(box.page, 'tooWide') if narrow else []) == []
     for _ in range(20): press(box, 'Take a sample', 'Next')
     box.get_by_role('table').wait_for()
 

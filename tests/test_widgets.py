@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import alive
-from helpers import LOSSES, NARROW, ROOT, STROKES, TOO_WIDE, WIDE, audit
+from helpers import LOSSES, NARROW, ROOT, STROKES, WIDE, audit, look
 
 from mnist_nbdev.data import load_sample
 from mnist_nbdev.prepare import to_mnist
@@ -53,14 +53,14 @@ MATHS = """async ({images, logits, labels}) => {
 }"""
 
 
-@pytest.mark.parametrize('look', LOOKS)
+@pytest.mark.parametrize('scheme', LOOKS)
 @pytest.mark.parametrize('name', NAMES)
-def test_look(visit, site, name, look):
+def test_look(visit, site, name, scheme):
     script = import_module(f'test_widget_{name}')
-    page = visit(site + script.PAGE, reduced_motion='no-preference', **LOOKS[look])
+    page = visit(site + script.PAGE, reduced_motion='no-preference', **LOOKS[scheme])
     box = alive(page, name)
     script.warm(box)
-    assert audit(page, '.widget') + page.evaluate(TOO_WIDE) == []
+    assert audit(page, '.widget') + look(page, 'tooWide') == []
 
 
 @pytest.mark.xdist_group('browsers')
