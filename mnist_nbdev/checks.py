@@ -461,8 +461,8 @@ def _(errors):
         'epoch has 16 steps.': [few, _errors_with(200, 800), many],
         'Here each has the same number of epochs. With fewer images an epoch has '
         'fewer steps.': [found[0], _errors_with(200, 50), many],
-        'These are the 21 epochs of the recipe for each. With fewer images an epoch has '
-        'fewer steps.': [found[0], _errors_with(200, 42), many],
+        'These are the 21 epochs of the recipe for each. With fewer images an epoch '
+        'has fewer steps.': [found[0], _errors_with(200, 42), many],
         'The images are not shuffled. That is one of the three repairs.':
             [few, _errors_with(200, shuffle=False), many],
         'This is the documented loss. The repaired recipe has the cross-entropy.':
@@ -1016,14 +1016,20 @@ def _(digit):
             'another digit it takes more.')
 
 # %% ../nbs/40_checks.ipynb #512603c7
+@cache
+def _of_ten_digits() -> tuple[Tensor, Tensor, Tensor]:
+    "What the recipe says of all digits, which are ours, and which the network refuses."
+    x, y = _load_all('valid', 10_000)
+    z = scope_logit(ask(x)[1]).flatten()
+    return _model('recipe')(x)[:, 0].sigmoid(), (y == 3) | (y == 7), z < SCOPE
+
 @exercise('predict 3')
 def _(answer):  # a number of images, and a share
     sure, caught = _pair(answer)
-    x, y = _load_all('valid', 10_000)
-    p = _model('recipe')(x)[:, 0].sigmoid()
-    ours, surely = (y == 3) | (y == 7), (p >= .99) | (p <= .01)
+    p, ours, is_refused = _of_ten_digits()
+    surely = (p >= .99) | (p <= .01)
     n = int((surely & ~ours).sum())
-    refused = (scope_logit(ask(x[surely & ~ours])[1]) < SCOPE).double().mean()
+    refused = is_refused[surely & ~ours].double().mean()
     return compare(sure, n, {
         'These are only those called threes. A seven is as sure where p is below .01.':
             int(((p >= .99) & ~ours).sum()),

@@ -50,8 +50,8 @@ def _filled(function: Callable) -> Callable:
     def asked(*given, **named):
         value = function(*deepcopy(given), **named)
         if value is not None and not _dots(value): return value
-        raise Wrong('It gives nothing back yet. Put your code in place of the dots, and '
-                    'end it with return.')
+        raise Wrong('It gives nothing back yet. Put your code in place of the dots, '
+                    'and end it with return.')
     return asked
 
 def _place(error: Exception, answer: Any) -> str:
