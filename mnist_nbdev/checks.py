@@ -60,7 +60,7 @@ def _of_shape(answer: Any, *shape: int) -> Tensor:
     found = numbers_in(answer)
     if not shape and found.numel() == 1: return found.reshape(())
     if found.shape == shape: return found
-    raise Wrong(compare(found, torch.zeros(shape)))
+    raise Wrong(compare(found, torch.full(shape, torch.nan)))
 
 def _one(answer: Any) -> float: return _of_shape(answer).item()
 
