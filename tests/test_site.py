@@ -6,8 +6,10 @@ import re
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urlsplit
 
+import docs
 import pytest
 from helpers import BASE, CFG, DOCS, NARROW, ROOT, audit, look, unfold, watch
+from PIL import Image
 from playwright.sync_api import expect
 
 SOURCES = [p for p in (ROOT/'nbs').iterdir() if p.suffix in ('.ipynb', '.qmd')]
@@ -247,3 +249,13 @@ def test_notices(new_context, site, kind):
         page.goto(site + 'baseline.html')
         found += look_at(page)
     assert any(kind in fault for fault in found), found
+
+
+def test_wide_pictures_are_cut_between_panels():
+    panels = Image.new('L', (300, 50), 'white')
+    for x in (10, 110, 210): panels.paste(0, (x, 5, x + 80, 45))
+    assert docs.gap(panels) == 100  # of two gaps beside the middle, the first
+    panels.paste(255, (140, 0, 160, 50))
+    assert docs.gap(panels) == 150
+    panels.paste(0, (0, 0, 300, 1))  # a line over all panels leaves no gap
+    assert docs.gap(panels) is None
