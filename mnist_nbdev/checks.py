@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -139,11 +140,14 @@ def _(shape):
 
 # %% ../nbs/40_checks.ipynb #3abcf656
 @cache
-def _errors_of(middle: Callable, k: int | None = None) -> Tensor:  # (2,)
-    "The errors of l1 and l2 on the validation images, with the first k of each class."
+def _errors_of(
+    middle: Callable, k: int | None = None, split: str = 'valid',
+) -> Tensor:  # (2,)
+    "The errors of l1 and l2 on images of a split, with the first k of each class."
     s = _sample()
+    x, y = (s.valid_x, s.valid_y) if split == 'valid' else (s.train_x, s.train_y)
     three, seven = (middle(x[:k]) for x in s.train_x.split([6131, 6265]))
-    return torch.tensor([(nearest_mean(s.valid_x, three, seven, d) != s.valid_y).sum()
+    return torch.tensor([(nearest_mean(x, three, seven, d) != y).sum()
                          for d in (l1, l2)])
 
 def _mean(x: Tensor) -> Tensor: return x.mean(0)
@@ -177,6 +181,8 @@ def _(errors):
     return compare(errors, right, {
         'The question asks for l1 first, and then for l2.': right.flip(0),
         'These are the errors with mean digits.': _errors_of(_mean),
+        'These are the errors on the training images.':
+            _errors_of(_median, split='train'),
         'The first is right. The second is the number of errors with mean digits.':
             torch.stack([right[0], _errors_of(_mean)[1]]),
         'This is how many answers are right; or the two medians are exchanged.':
@@ -189,10 +195,14 @@ def _(errors):
 # %% ../nbs/40_checks.ipynb #fa6ab87d
 @exercise('baseline 3')
 def _(errors):
-    counts = torch.stack([_errors_of(_mean, k) for k in (1, 10, 100, 1000, None)])
-    by_l1, right = counts.T
+    def counts(split: str = 'valid') -> Tensor:  # of l1 and l2
+        some = 1, 10, 100, 1000, None
+        return torch.stack([_errors_of(_mean, k, split) for k in some]).T
+
+    by_l1, right = counts()
     return compare(errors, right, {
         'These are the errors with l1. Take l2.': by_l1,
+        'These are the errors on the training images.': counts('train')[1],
         'This is how many answers are right; or the two means are exchanged.':
             2038 - right,
         'This is the share of errors. How many are they?': right/2038,
@@ -260,25 +270,42 @@ def _(lr):
 
 # %% ../nbs/40_checks.ipynb #3ef03c64
 @exercise('sgd 3')
-def _(train):  # seed -> params after 100 epochs
-    u, y, _ = _ride()
-    X = _columns(u)
-    least = (X@torch.linalg.lstsq(X, y).solution - y).square().mean()
-    ends = [numbers_in(train(seed)) for seed in range(5)]
-    if ends[0].shape != (3,):
-        return 'Give back the three parameters at the end, not the loss or the way.'
-    if all(end.equal(ends[0]) for end in ends):
-        return 'All seeds end alike. Shuffle by the seed, and take batches of 5.'
-    above = sum((X@end - y).square().mean() - least for end in ends)/5
-    if above < 1e-5: return 'They end at the best itself. Small batches only come near.'
-    if above < .002: return None
-    if not above < 1e4:
+def _(train):  # batches of each epoch -> params at the end
+    u, y, start = _ride()
+    rng = torch.Generator().manual_seed(3)
+    epochs = [torch.randperm(20, generator=rng).split(5) for _ in range(12)]
+    def walk(rate: Callable, epochs: list = epochs, p: Tensor = start) -> Tensor:
+        for k, batch in enumerate(chain(*epochs)):
+            X = _columns(u[batch])
+            p = p - 2*rate(k//4, k)*X.T@(X@p - y[batch])/5
+        return p
+
+    def falling(k: int, _: int) -> float: return .1/(1 + k/10)
+    end = numbers_in(train(epochs))
+    if not end.abs().max() < 1e3:
         return 'It flies off. Is there a minus before the step? Is it u, and not t?'
-    why = f'The loss ends {above:.3g} above the best. '
-    if .11 < above < .17: return why + ('So it does with a fixed rate of .1. Does the '
-                                        'rate fall with each epoch?')
-    return why + ('It should come closer. Check: 100 epochs, batches of 5, a rate of '
-                  '.1 at first that falls by the formula, and the rescaled time u.')
+    if end.shape != (3,):
+        return 'Give back the three parameters at the end, not the loss or the way.'
+    X = _columns(u)
+    return compare(end, walk(falling), {
+        'This is a fixed rate of .1. Compute the rate anew in each epoch.':
+            walk(lambda k, _: .1),
+        'Here the epochs are counted from 1. The first one is 0.':
+            walk(lambda k, _: .1/(1 + (k + 1)/10)),
+        'The rate falls in each step. In the formula stands the number of the epoch.':
+            walk(lambda _, i: .1/(1 + i/10)),
+        'The rate falls within an epoch. Compute it at the start of each.':
+            walk(lambda _, i: .1/(1 + i/40)),
+        'Each rate is made of the rate before. Make each of the first one, .1.':
+            walk(lambda k, _: .1/math.prod(1 + j/10 for j in range(k + 1))),
+        'This is the end of one epoch. Go on to the last.': walk(falling, epochs[:1]),
+        'These are always the batches of the first epoch.':
+            walk(falling, epochs[:1]*12),
+        'Begin at `start`.': walk(falling, p=torch.zeros(3).double()),
+        'This is the best itself. Small batches only come near.':
+            torch.linalg.lstsq(X, y).solution},
+        'Not right yet. The rate is .1 at first. Go through the batches that are '
+        'handed over, in their order, and subtract a step for each.')
 
 # %% ../nbs/40_checks.ipynb #45f92f9c
 @exercise('sgd 4')
@@ -1620,15 +1647,28 @@ def _(epochs):
 
 # %% ../nbs/40_checks.ipynb #103b2ebf
 @exercise('speed 3')
-def _(factors):  # of the bytes of the floor; of the calls beyond it
-    return compare(factors, (2, 1), {
-        'A call costs the same for any number: the steps are as many.': (2, 2),
-        'A number takes 8 bytes in double precision, and 4 in single.': (1, 1),
-        'First the bytes, then the calls.': (1, 2),
-        'The steps are as many. It is each number that takes twice the room.': (1, .5),
-        'Turned round: double precision over single.': (.5, 1)},
-        'How many bytes has a number, and how many steps has an epoch? Both can be '
-        'counted. (Times are another thing: they also depend on the machine.)', .02)
+def _(count):  # (n_images, n_pixels, bs, n_bytes) -> bytes that are read, steps
+    sizes = (12_396, 784, 256, 8), (5000, 300, 128, 4)
+    read, steps = [2*n*p*size for n, p, _, size in sizes], [49, 40]
+    def with_bytes(n_bytes: list) -> list: return [*zip(n_bytes, steps)]
+    def with_steps(n_steps: list) -> list: return [*zip(read, n_steps)]
+    return compare([count(*given) for given in sizes], with_bytes(read), {
+        'Both products read all images: each of them is read twice.':
+            with_bytes([n/2 for n in read]),
+        'First the bytes, then the steps.': [*zip(steps, read)],
+        'In double precision a number has 8 bytes. Use n_bytes, not 4 bytes.':
+            with_bytes([read[0]/2, read[1]]),
+        'These are numbers. Each of them has n_bytes bytes.':
+            with_bytes([read[0]/8, read[1]/4]),
+        'The last batch may be smaller. It is a step, too.': with_steps([48, 39]),
+        'The number of steps is a whole number: the last batch may be smaller.':
+            with_steps([n/bs for n, _, bs, _ in sizes]),
+        'These are the bytes of one step. An epoch reads all images.':
+            with_bytes([2*bs*p*size for _, p, bs, size in sizes]),
+        'Use the sizes that are handed over. There are not always 12,396 images.':
+            [(read[0], 49), (2*12_396*300*4, 49)]},
+        'The two products read each image. How many bytes has one, and how many '
+        'batches are there?', .001, '2 numbers')
 
 # %% ../nbs/40_checks.ipynb #f28719a5
 @exercise('speed 4')

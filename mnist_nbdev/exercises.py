@@ -44,11 +44,13 @@ def _dots(value: Any) -> bool:
     if isinstance(value, dict): value = [*value.values()]
     return value is ... or isinstance(value, (list, tuple)) and any(map(_dots, value))
 
-def _filled(function: Callable) -> Callable:
-    "The same function, on copies; it says so where it gives nothing back."
-    @wraps(function)
+def _filled(answer: Any) -> Any:
+    "The same answer. Its functions work on copies; they say so if they give nothing."
+    if type(answer) in (tuple, list): return [*map(_filled, answer)]
+    if not isinstance(answer, (FunctionType, MethodType, partial)): return answer
+    @wraps(answer)
     def asked(*given, **named):
-        value = function(*deepcopy(given), **named)
+        value = answer(*deepcopy(given), **named)
         if value is not None and not _dots(value): return value
         raise Wrong('It gives nothing back yet. Put your code in place of the dots, '
                     'and end it with return.')
@@ -67,10 +69,9 @@ def _why(name: str, answer: Any) -> str | None:
     if name not in _CHECKS:
         raise ValueError(f'There is no exercise {name!r}; there are {[*_CHECKS]}.')
     if _dots(answer): return 'Put your answer in the place of the three dots.'
-    made = isinstance(answer, (FunctionType, MethodType, partial))
     try:
         with torch.random.fork_rng(devices=[]):  # the reader's own stays as it is
-            return _CHECKS[name](_filled(answer) if made else answer)
+            return _CHECKS[name](_filled(answer))
     except Wrong as why: return str(why)
     except Exception as error:  # of the reader's code, whatever it does
         if 'not callable' in str(error) and not callable(answer):
