@@ -253,8 +253,10 @@ def test_notices(new_context, site, kind):
 
 def test_wide_pictures_are_cut_between_panels():
     panels = Image.new('L', (300, 50), 'white')
-    for x in (10, 110, 210): panels.paste(0, (x, 5, x + 80, 45))
-    assert docs.gap(panels) == 100  # of two gaps beside the middle, the first
+    for x in (16, 116, 216): panels.paste(0, (x, 5, x + 80, 45))
+    assert docs.gap(panels) == 106  # of two gaps beside the middle, the first
+    panels.paste(0, (104, 20, 106, 30))  # a label beside the second panel's axis
+    assert docs.gap(panels) == 100
     panels.paste(255, (140, 0, 160, 50))
     assert docs.gap(panels) == 150
     panels.paste(0, (0, 0, 300, 1))  # a line over all panels leaves no gap

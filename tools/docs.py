@@ -134,10 +134,12 @@ def gap(picture):
     "Where a wide picture of several panels can be cut: a white gap near its middle."
     white = (np.asarray(picture.convert('L')) >= 250).all(0)
     edges = np.flatnonzero(np.diff(white, prepend=False, append=False))
-    gaps = edges.reshape(-1, 2).tolist()
+    gaps = [g for g in edges.reshape(-1, 2).tolist() if g[1] - g[0] > 1]
     for near in (.05, .18):
         found = [g for g in gaps if abs(sum(g)/2/len(white) - .5) < near]
-        if found: return sum(max(found, key=lambda g: g[1] - g[0]))//2
+        least = max((end - start for start, end in found), default=0)/2
+        for start, end in found:  # the first: the next may follow a panel's label
+            if end - start >= least: return (start + end)//2
     return None
 
 
