@@ -8,20 +8,31 @@ window.looks = (() => {
   const hides = e => style(e).overflowX !== 'visible' && e.clientWidth && e.scrollWidth > e.clientWidth + 1;
   const few = (words, faults) => faults.slice(0, 3).map(fault => `${words}: ${fault}`);
 
-  const thinOut = () => {  // leave one of the words of code and maths that look alike
-    const look = e => !e ? '' : e.tagName + [...e.attributes]
-      .map(({name, value}) => name === 'id' ? '' : name + value) + look(e.parentElement);
+  const look = e => !e ? '' : e.tagName + [...e.attributes]
+    .map(({name, value}) => name === 'id' ? '' : name + value) + look(e.parentElement);
+  const distinct = elements => {  // one of those that look alike
     const kept = {};
-    const alike = all(':is(pre, .katex) :not(:has(*))').filter(e => e !== (kept[look(e)] ??= e));
-    for (const e of alike) e.replaceWith(e.textContent);
+    return elements.filter(e => e === (kept[look(e)] ??= e));
   };
+  const thinOut = () => {  // leave one of the words of code and maths that look alike
+    const words = all(':is(pre, .katex) :not(:has(*))'), kept = new Set(distinct(words));
+    for (const e of words) if (!kept.has(e)) e.replaceWith(e.textContent);
+  };
+  const grave = ({violations}) => violations.filter(v => /serious|critical/.test(v.impact))
+    .map(v => `axe: ${v.id}: ${v.nodes.length} of ${v.nodes[0].html.slice(0, 90)} ${v.nodes[0].any[0]?.message ?? ''}`);
+  const colours = ['color-contrast', 'link-in-text-block'];  // axe's rules that see them
+  const says = e => [...e.childNodes].some(part => part.nodeType === Node.TEXT_NODE && part.data.trim());
 
   return {
-    async audit(part, more) {
+    async names(part) {
       thinOut();
-      const found = await axe.run(part ?? document, {resultTypes: ['violations'], ...more});
-      const grave = found.violations.filter(v => /serious|critical/.test(v.impact));
-      return grave.map(v => `axe: ${v.id}: ${v.nodes.length} of ${v.nodes[0].html.slice(0, 90)} ${v.nodes[0].any[0]?.message ?? ''}`);
+      const rules = Object.fromEntries(colours.map(id => [id, {enabled: false}]));
+      return grave(await axe.run(part ?? document, {resultTypes: ['violations'], rules}));
+    },
+
+    async colours(part) {
+      const include = distinct(all('*', part ? document.querySelector(part) : document.body).filter(says));
+      return grave(await axe.run({include}, {resultTypes: ['violations'], runOnly: colours}));
     },
 
     tooWide() {

@@ -20,7 +20,6 @@ REPO = f'{CFG["git_url"]}/(?:blob|edit|tree|raw)/{CFG["branch"]}/([^?#]*)'
 CLIPBOARD = ['clipboard-read', 'clipboard-write']
 LOADED = "() => performance.getEntriesByType('resource').map(({name}) => name)"
 A4 = {'width': 700, 'height': 990}
-COLOURS = ['color-contrast', 'link-in-text-block']  # axe's rules that see colours
 
 
 def copy_button(page):
@@ -63,7 +62,7 @@ def complaints(page):
     if str(ROOT) in page.inner_text('body'): found.append('path of this machine')
     found += [*copy_button(page), *(f'light {fault}' for fault in audit(page))]
     page.emulate_media(color_scheme='dark')
-    found += [f'dark {fault}' for fault in audit(page, runOnly=COLOURS)]
+    found += [f'dark {fault}' for fault in audit(page, questions=['colours'])]
     found += look(page, 'slabs')
     page.set_viewport_size(NARROW)
     page.wait_for_timeout(100)
