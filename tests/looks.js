@@ -21,7 +21,7 @@ window.looks = (() => {
   const grave = ({violations}) => violations.filter(v => /serious|critical/.test(v.impact))
     .map(v => `axe: ${v.id}: ${v.nodes.length} of ${v.nodes[0].html.slice(0, 90)} ${v.nodes[0].any[0]?.message ?? ''}`);
   const colours = ['color-contrast', 'link-in-text-block'];  // axe's rules that see them
-  const says = e => e.matches('input, textarea')  // what is typed is no text of the page
+  const says = e => e.matches('input, textarea')  // what is typed there is no text node
     || [...e.childNodes].some(part => part.nodeType === Node.TEXT_NODE && part.data.trim());
 
   return {

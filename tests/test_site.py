@@ -62,6 +62,7 @@ def complaints(page):
     if str(ROOT) in page.inner_text('body'): found.append('path of this machine')
     found += [*copy_button(page), *(f'light {fault}' for fault in audit(page))]
     page.emulate_media(color_scheme='dark')
+    page.locator('html.quarto-dark').wait_for()
     found += [f'dark {fault}' for fault in audit(page, questions=['colours'])]
     found += look(page, 'slabs')
     page.set_viewport_size(NARROW)
